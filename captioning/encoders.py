@@ -53,7 +53,8 @@ class Encoder:
 
     @classmethod
     def from_card(cls, card: registry.Card, folder: Path) -> "Encoder":
-        session = runtime.Session(GRAPHS[card.settings["graph"]](folder / card.file, card.settings))
+        model = GRAPHS[card.settings["graph"]](folder / card.file, card.settings)
+        session = runtime.Session(model, card.settings.get("precision"))
         try:
             fitted = registry.card(f"{card.name}-similarity", folder)
         except registry.ModelMissing:

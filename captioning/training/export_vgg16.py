@@ -50,10 +50,15 @@ def convolutions(path: Path) -> dict[str, np.ndarray]:
     if "block1_conv1_bn/gamma" in weights:
         from captioning.training.distil import folded
         weights = folded(weights)
-    out = {key: weights[key].astype("float16") for key in expected_shapes() if key in weights}
+    return checked({key: array.astype("float16") for key, array in weights.items()}, str(path))
+
+
+def checked(weights: dict[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+    """The arrays of VGG16's convolution base and no others. Raises ValueError where one is missing or not finite."""
+    out = {key: weights[key] for key in expected_shapes() if key in weights}
     wrong = [key for key, shape in expected_shapes().items() if key not in out or out[key].shape != shape]
     if wrong or not all(np.isfinite(x).all() for x in out.values()):
-        raise ValueError(f"{path} is not a VGG16 in float16: {', '.join(wrong) or 'a weight is not finite'}")
+        raise ValueError(f"{source} is not a VGG16 in float16: {', '.join(wrong) or 'a weight is not finite'}")
     return out
 
 
