@@ -8,6 +8,7 @@ as `captioning.training.distil` does). Scores are added by `captioning.training.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def convolutions(path: Path) -> dict[str, np.ndarray]:
+def convolutions(path: Path) -> dict[str, Any]:
     """The 13 kernels and biases as float16. Raises ValueError where it is not a VGG16."""
     with np.load(path) as arrays:
         weights = dict(arrays)
@@ -53,7 +54,7 @@ def convolutions(path: Path) -> dict[str, np.ndarray]:
     return checked({key: array.astype("float16") for key, array in weights.items()}, str(path))
 
 
-def checked(weights: dict[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
+def checked(weights: dict[str, np.ndarray], source: str) -> dict[str, Any]:
     """The arrays of VGG16's convolution base and no others. Raises ValueError where one is missing or not finite."""
     out = {key: weights[key] for key in expected_shapes() if key in weights}
     wrong = [key for key, shape in expected_shapes().items() if key not in out or out[key].shape != shape]
