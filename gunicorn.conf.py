@@ -1,0 +1,23 @@
+"""gunicorn's settings: one process with the models, many threads (the inference runtime releases the GIL)."""
+from imagesearch.config import Settings
+from imagesearch.web.listening import address
+
+settings = Settings.from_environment()
+bind = address(settings)
+worker_class = "gthread"
+workers = 1
+threads = settings.threads
+timeout = 120  # seconds without a sign of life from the worker, not a limit of one request
+graceful_timeout = 30  # SIGTERM: requests under way get this long
+keepalive = 5
+limit_request_line = 8190
+accesslog = None  # the application logs its requests itself, with their ids
+
+
+def post_worker_init(worker):
+    """After the fork: start the background work and load the models, while /readyz says no."""
+    worker.wsgi.extensions["imagesearch"].start()
+
+
+def worker_exit(server, worker):
+    worker.wsgi.extensions["imagesearch"].stop()

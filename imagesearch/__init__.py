@@ -1,0 +1,1 @@
+"""The image-search service: photos go in over HTTP, are described, and are found again."""

@@ -1,0 +1,69 @@
+"""What a person says of a picture, and what may be said."""
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagesearch.errors import Invalid
+from imagesearch.index.words import key
+
+LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES = 2000, 100, 100  # characters, characters, entries of a list
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A characteristic as a person gives it."""
+
+    subject: str
+    subject_colours: Sequence[str] = ()
+    subject_actions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """What a person says of a picture; None says nothing, an empty list says there are none."""
+
+    caption: str | None = None
+    tags: Sequence[str] | None = None
+    characteristics: Sequence[Subject] | None = None
+
+    def __bool__(self) -> bool:
+        return any(x is not None for x in (self.caption, self.tags, self.characteristics))
+
+
+def checked(annotation: Annotation) -> Annotation:
+    """The same, trimmed. Raises Invalid, naming the field, the value's size and the limit."""
+    caption = None if annotation.caption is None else _text(annotation.caption, "caption", LONGEST_CAPTION)
+    tags = None if annotation.tags is None else _values(annotation.tags, "tags")
+    if annotation.characteristics is None:
+        return Annotation(caption, tags, None)
+    if len(annotation.characteristics) > MOST_VALUES:
+        raise Invalid(f"{len(annotation.characteristics)} characteristics; at most {MOST_VALUES}", "characteristics")
+    return Annotation(caption, tags, [
+        Subject(_text(s.subject, f"characteristics.{i}.subject", LONGEST_VALUE),
+                _values(s.subject_colours, f"characteristics.{i}.subject_colours"),
+                _values(s.subject_actions, f"characteristics.{i}.subject_actions"))
+        for i, s in enumerate(annotation.characteristics)])
+
+
+def _values(values: Sequence[str], where: str) -> list[str]:
+    if len(values) > MOST_VALUES:
+        raise Invalid(f"{len(values)} entries; at most {MOST_VALUES}", where)
+    return list({key(v): v for v in (_text(value, where, LONGEST_VALUE) for value in reversed(values))}.values())[::-1]
+
+
+def _text(value: str, where: str, longest: int) -> str:
+    text = unicodedata.normalize("NFC", value).strip()
+    if not text:
+        raise Invalid("is empty", where)
+    if len(text) > longest:
+        raise Invalid(f"has {len(text):,} characters; at most {longest:,} are taken", where)
+    if bad := next((c for c in text if unicodedata.category(c) in {"Cc", "Cs"} and c not in "\n\t"), None):
+        raise Invalid(f"holds the control character U+{ord(bad):04X}; remove it", where)
+    return text
+
+
+def display_name(filename: str) -> str:
+    """A client's filename as it may be shown: its last part, without control or direction characters."""
+    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = "".join(c for c in unicodedata.normalize("NFC", name) if unicodedata.category(c) not in {"Cc", "Cf", "Cs"})
+    return shown.strip()[:255] or "image"

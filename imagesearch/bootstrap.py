@@ -1,0 +1,85 @@
+"""The one place that names concrete classes: settings in, a working service out."""
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import text
+
+from captioning import registry
+from imagesearch.config import Settings
+from imagesearch.db import Database, open_database
+from imagesearch.describer import Describer
+from imagesearch.index.exact import ExactIndex
+from imagesearch.index.fts5 import FTS5Index
+from imagesearch.keys import Keys
+from imagesearch.library import Library
+from imagesearch.search import Search
+from imagesearch.storage import FolderStorage
+from imagesearch.worker import Worker
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the web and the command line work with. The models are loaded when first asked for, once."""
+
+    settings: Settings
+    database: Database
+    storage: FolderStorage
+    keys: Keys
+
+    @cached_property
+    def describer(self) -> Describer:
+        with _loading:
+            settings = self.settings
+            joint = None if settings.joint == "none" else registry.load(settings.joint, settings.models_dir)
+            return Describer(registry.load(settings.encoder, settings.models_dir),
+                             registry.load(settings.captioner, settings.models_dir), joint)
+
+    @cached_property
+    def library(self) -> Library:
+        return Library(self.settings, self.database, self.storage, FTS5Index(), self.describer)
+
+    @cached_property
+    def search(self) -> Search:
+        joint = ExactIndex(self.describer.joint_space) if self.describer.joint_space else None
+        return Search(self.database, self.library, self.library.text, ExactIndex(self.describer.similar_space),
+                      joint, self.describer)
+
+    @cached_property
+    def worker(self) -> Worker:
+        return Worker(self.library)
+
+    def warm(self) -> None:
+        """Loads the models, runs each once and fills the indexes, so that no request pays for it."""
+        from PIL import Image
+
+        self.describer.describe(Image.new("RGB", (224, 224)))
+        with self.database.read() as session:
+            self.search.similar.count(session)
+            if self.search.joint:
+                self.search.joint.count(session)
+
+    def troubles(self) -> dict[str, str]:
+        """What does not work just now, by part; empty when all is well."""
+        found = {}
+        try:
+            with self.database.read() as session:
+                session.execute(text("SELECT count(*) FROM keys"))
+        except Exception as error:
+            found["database"] = str(error)
+        try:
+            (self.storage.root / ".writable").write_bytes(b"")
+        except OSError as error:
+            found["storage"] = str(error)
+        return found
+
+
+_loading = threading.Lock()
+
+
+def build(settings: Settings) -> Services:
+    """Opens the database and the storage; loads no model."""
+    database = open_database(settings.database)
+    storage = FolderStorage(Path(settings.storage_url) if settings.storage_url else settings.data_dir)
+    return Services(settings, database, storage, Keys(settings, database))

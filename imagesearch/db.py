@@ -1,0 +1,245 @@
+"""The tables, and the one way to a session on them."""
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
+from sqlalchemy.types import DateTime, TypeDecorator
+
+BUSY_TIMEOUT_MS = 10_000  # SQLite has one writer; an upload's transaction takes about 2 ms
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """Aware UTC times on every engine; SQLite would forget the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: UTCDateTime, str: Text}  # noqa: RUF012 - SQLAlchemy's own idiom
+
+
+class Image(Base):
+    """One stored picture. `number` is never reused and orders by arrival; `id` is its public name."""
+
+    __tablename__ = "images"
+    __table_args__ = (Index("images_by_status", "status"), {"sqlite_autoincrement": True})
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    owner: Mapped[str | None]
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    filename: Mapped[str]
+    format: Mapped[str] = mapped_column(String(16))
+    width: Mapped[int]
+    height: Mapped[int]
+    bytes: Mapped[int]
+    caption: Mapped[str | None]
+    caption_source: Mapped[str | None] = mapped_column(String(16))
+    caption_model: Mapped[str | None]
+    caption_confidence: Mapped[float | None] = mapped_column(Float)
+    status: Mapped[str] = mapped_column(String(16), default="ready")
+    attempts: Mapped[int] = mapped_column(default=0)
+    claimed_until: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+    tags: Mapped[list["Tag"]] = relationship(cascade="all, delete-orphan", order_by="Tag.id", passive_deletes=True)
+    characteristics: Mapped[list["Characteristic"]] = relationship(
+        cascade="all, delete-orphan", order_by="Characteristic.id", passive_deletes=True)
+    colours: Mapped[list["Colour"]] = relationship(
+        cascade="all, delete-orphan", order_by="Colour.share.desc()", passive_deletes=True)
+
+
+def _image_number() -> Mapped[int]:
+    return mapped_column(ForeignKey("images.number", ondelete="CASCADE"), index=True)
+
+
+class Tag(Base):
+    """`key` is the name as it is searched: case-folded and stemmed. `source` is `user` or `model`."""
+
+    __tablename__ = "tags"
+    __table_args__ = (Index("tags_by_key", "key", "image_number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int] = _image_number()
+    name: Mapped[str]
+    key: Mapped[str]
+    source: Mapped[str] = mapped_column(String(16), default="user")
+    confidence: Mapped[float | None] = mapped_column(Float)
+
+
+class Characteristic(Base):
+    """One subject of a picture, with the colours and actions that hold of it; `source`: `user` or `caption`."""
+
+    __tablename__ = "characteristics"
+    __table_args__ = (Index("characteristics_by_key", "key", "image_number"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int] = _image_number()
+    subject: Mapped[str]
+    key: Mapped[str]
+    source: Mapped[str] = mapped_column(String(16), default="user")
+    traits: Mapped[list["Trait"]] = relationship(
+        cascade="all, delete-orphan", order_by="Trait.id", lazy="selectin", passive_deletes=True)
+
+    def values(self, kind: str) -> list[str]:
+        return [t.value for t in self.traits if t.kind == kind]
+
+
+class Trait(Base):
+    """A colour or an action (`kind`) of one characteristic."""
+
+    __tablename__ = "traits"
+    __table_args__ = (Index("traits_by_key", "kind", "key", "characteristic_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    characteristic_id: Mapped[int] = mapped_column(ForeignKey("characteristics.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    value: Mapped[str]
+    key: Mapped[str]
+
+
+class Colour(Base):
+    """A dominant colour of the picture itself."""
+
+    __tablename__ = "colours"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int] = _image_number()
+    name: Mapped[str]
+    hex: Mapped[str] = mapped_column(String(7))
+    share: Mapped[float] = mapped_column(Float)
+
+
+class Vector(Base):
+    """A picture in one model's space (`name@version`), float16. Its growing `id` tells an index what is new."""
+
+    __tablename__ = "vectors"
+    __table_args__ = (Index("vectors_by_space", "space", "id"),
+                      Index("vectors_once", "image_number", "space", unique=True), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int] = mapped_column(ForeignKey("images.number", ondelete="CASCADE"))
+    space: Mapped[str]
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Deletion(Base):
+    """The number of a picture that is gone, so that every process's index lets go of it."""
+
+    __tablename__ = "deletions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int]
+
+
+class Key(Base):
+    """An API key, kept as SHA-256 (keys are 256 random bits, so no slow hash is needed)."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Database:
+    """Sessions for reading and for writing; each `write` is one transaction."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self._sessions = sessionmaker(engine, expire_on_commit=False)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        with self._sessions() as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Commits at the end, rolls back on an exception.
+
+        On SQLite the transaction takes the write lock at once: a reader that turns writer cannot wait for another
+        writer, it fails.
+        """
+        with (self.engine.connect().execution_options(immediate=True) as connection,
+              self._sessions(bind=connection) as session, session.begin()):
+            yield session
+
+
+def open_database(url: str) -> Database:
+    """An engine with the schema brought up to date."""
+    if url.startswith("sqlite") and (path := make_url(url).database):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    migrate(engine)
+    return Database(engine)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy begins transactions below, the driver must not
+    cursor = connection.cursor()
+    for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL",
+                   "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
+        # synchronous=FULL: in WAL mode NORMAL could lose an acknowledged upload at a power cut
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def migrate(engine: Engine) -> None:
+    """Alembic's `upgrade head`, in one transaction; two processes that start together take turns."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).resolve().parent.parent / "migrations"))
+    with engine.connect() as connection:
+        if MigrationContext.configure(connection).get_current_revision() == ScriptDirectory.from_config(
+                config).get_current_head():
+            return
+    with engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

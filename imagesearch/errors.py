@@ -1,0 +1,41 @@
+"""What a caller can do wrong. No HTTP here: `imagesearch.web.problems` gives each its status."""
+
+
+class ServiceError(Exception):
+    """Base of all; the message tells the caller what to do, `field` the part of the request at fault."""
+
+    def __init__(self, message: str, field: str | None = None):
+        super().__init__(message)
+        self.message, self.field = message, field
+
+
+class BadSetting(ServiceError):
+    """An environment variable does not make sense."""
+
+
+class NotFound(ServiceError):
+    """No image of that id."""
+
+
+class Invalid(ServiceError):
+    """A field's value is not acceptable."""
+
+
+class UnsupportedImage(ServiceError):
+    """The bytes are not a picture of an accepted format."""
+
+
+class DamagedImage(ServiceError):
+    """The bytes begin like a picture but cannot be read, or cost too much to read."""
+
+
+class TooLarge(ServiceError):
+    """A file, a picture or a field is over its limit."""
+
+
+class Changed(ServiceError):
+    """The image is not the version the caller named in `If-Match`."""
+
+
+class ModelMissing(ServiceError):
+    """The request needs a model that is not installed."""

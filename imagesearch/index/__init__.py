@@ -1,0 +1,49 @@
+"""What the service asks of a full-text engine and of a vector engine; one module per engine."""
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True)
+class TextHit:
+    number: int    # of the image
+    score: float   # see `TextIndex.search`
+    phrase: bool   # the caption holds the whole query, word by word
+
+
+class TextIndex(Protocol):
+    """Words of captions, tags and characteristics. It lives in the database: changes join the caller's transaction."""
+
+    def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
+        """(Re)indexes one image."""
+
+    def remove(self, session: Session, number: int) -> None: ...
+
+    def search(self, session: Session, text: str, limit: int = 500) -> list[TextHit]:
+        """Exact phrases first, then the best. The score is BM25 over the sum of the query terms' IDF: the share of
+        the query's information that the image holds, about 1 for all of it. A word that no image has counts as the
+        rarest of all, so a nonsense word beside a known one leaves little."""
+
+    def having(self, session: Session, word: str) -> set[int]:
+        """The numbers of all images with that word."""
+
+    def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
+        """Known words that begin with `prefix`, the most frequent first."""
+
+    def count(self, session: Session) -> int: ...
+
+
+class VectorIndex(Protocol):
+    """The pictures of one vector space."""
+
+    def nearest(self, session: Session, vector: np.ndarray, limit: int,
+                among: Collection[int] | None = None) -> list[tuple[int, float]]:
+        """(image number, cosine), best first; `among` restricts to those numbers."""
+
+    def cosines(self, session: Session, vector: np.ndarray, numbers: Collection[int]) -> dict[int, float]:
+        """Of the given images, as far as they are in the space."""
+
+    def count(self, session: Session) -> int: ...

@@ -1,0 +1,94 @@
+"""Exact cosine search over one vector space, held in memory."""
+import threading
+from collections.abc import Collection
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from imagesearch.db import Deletion, Vector
+
+
+class ExactIndex:
+    """A cache of the `vectors` table: before each search it takes in the rows newer than the last it has seen and
+    lets go of deleted images, so several processes agree without messages.
+
+    100,000 vectors of 512 take 6 ms a query on one core; an approximate index pays above that.
+    """
+
+    def __init__(self, space: str):
+        self.space = space
+        self._lock = threading.Lock()
+        self._seen_vector = self._seen_deletion = self._used = 0
+        self._numbers = np.empty(0, "int64")
+        self._vectors = np.empty((0, 0), "float32")
+        self._rows: dict[int, int] = {}  # image number → row
+
+    def nearest(self, session: Session, vector: np.ndarray, limit: int,
+                among: Collection[int] | None = None) -> list[tuple[int, float]]:
+        numbers, vectors, _ = self._fresh(session)
+        if among is not None:
+            rows = np.flatnonzero(np.isin(numbers, np.fromiter(among, "int64", len(among))))
+            numbers, vectors = numbers[rows], vectors[rows]
+        if not len(numbers):
+            return []
+        cosines = vectors @ np.asarray(vector, "float32")
+        best = np.argpartition(-cosines, limit - 1)[:limit] if limit < len(cosines) else np.arange(len(cosines))
+        best = best[np.lexsort((-numbers[best], -cosines[best]))]
+        return [(int(numbers[i]), float(cosines[i])) for i in best]
+
+    def cosines(self, session: Session, vector: np.ndarray, numbers: Collection[int]) -> dict[int, float]:
+        _, vectors, rows = self._fresh(session)
+        found = [n for n in numbers if n in rows]
+        values = vectors[[rows[n] for n in found]] @ np.asarray(vector, "float32") if found else []
+        return {n: float(v) for n, v in zip(found, values, strict=True)}
+
+    def vector(self, session: Session, number: int) -> np.ndarray | None:
+        """(d,) float32 of one image."""
+        _, vectors, rows = self._fresh(session)
+        return vectors[rows[number]] if number in rows else None
+
+    def count(self, session: Session) -> int:
+        return len(self._fresh(session)[0])
+
+    def _fresh(self, session: Session) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
+        """Numbers, vectors and rows as the session's transaction sees them. What is handed out is never changed in
+        place: a deletion copies, an addition writes behind the part handed out."""
+        with self._lock:
+            self._take_in(session)
+            self._let_go(session)
+            return self._numbers[:self._used], self._vectors[:self._used], self._rows
+
+    def _take_in(self, session: Session) -> None:
+        new = session.execute(
+            select(Vector.id, Vector.image_number, Vector.data)
+            .where(Vector.space == self.space, Vector.id > self._seen_vector).order_by(Vector.id)).all()
+        if not new:
+            return
+        vectors = np.frombuffer(b"".join(row.data for row in new), "float16").reshape(len(new), -1)
+        self._reserve(self._used + len(new), vectors.shape[1])
+        end = self._used + len(new)
+        self._vectors[self._used:end] = vectors
+        self._numbers[self._used:end] = [row.image_number for row in new]
+        self._rows = self._rows | {row.image_number: self._used + i for i, row in enumerate(new)}
+        self._used, self._seen_vector = end, new[-1].id
+
+    def _reserve(self, count: int, width: int) -> None:
+        """Grows by half at a time, so that adding one image is cheap."""
+        if count <= len(self._numbers):
+            return
+        room = max(1024, count, len(self._numbers) * 3 // 2)
+        numbers, vectors = np.empty(room, "int64"), np.empty((room, width), "float32")
+        if self._used:
+            numbers[:self._used], vectors[:self._used] = self._numbers[:self._used], self._vectors[:self._used]
+        self._numbers, self._vectors = numbers, vectors
+
+    def _let_go(self, session: Session) -> None:
+        gone = session.execute(select(Deletion.id, Deletion.image_number)
+                               .where(Deletion.id > self._seen_deletion).order_by(Deletion.id)).all()
+        if not gone:
+            return
+        keep = ~np.isin(self._numbers[:self._used], [row.image_number for row in gone])
+        self._numbers, self._vectors = self._numbers[:self._used][keep], self._vectors[:self._used][keep]
+        self._used, self._seen_deletion = len(self._numbers), gone[-1].id
+        self._rows = {int(n): i for i, n in enumerate(self._numbers)}

@@ -1,0 +1,98 @@
+"""SQLite's FTS5 as the text index."""
+import math
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Session
+
+from imagesearch.index import TextHit
+from imagesearch.index.words import STOP_WORDS, asked, terms, words
+
+STEMMED = "{caption tags characteristics} : "
+MOST_TERMS = 32  # of a query that are looked up; more words than any caption has
+
+
+class FTS5Index:
+    """The table `words`: one row an image, each column its terms with spaces between, and `spelt` as written."""
+
+    def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
+        self.remove(session, number)
+        columns = [" ".join(terms(text)) for text in (caption, tags, characteristics)]
+        spelt = " ".join(words(f"{caption} {tags} {characteristics}"))
+        session.execute(sql("INSERT INTO words (rowid, caption, tags, characteristics, spelt) "
+                            "VALUES (:n, :c, :t, :h, :s)"), dict(zip("ncths", [number, *columns, spelt], strict=True)))
+
+    def remove(self, session: Session, number: int) -> None:
+        session.execute(sql("DELETE FROM words WHERE rowid = :n"), {"n": number})
+
+    def search(self, session: Session, text: str, limit: int = 500) -> list[TextHit]:
+        known = self._known(session, list(asked(text))[:MOST_TERMS])
+        if not any(known.values()):
+            return []
+        match = STEMMED + "(" + " OR ".join(_quoted(term) for term, images in known.items() if images) + ")"
+        rows = session.execute(
+            sql("SELECT rowid AS number, caption || ' ' || tags || ' ' || characteristics AS terms FROM words "
+                "WHERE words MATCH :m ORDER BY rank LIMIT :l"), {"m": match, "l": limit}).all()
+        phrases = self._phrases(session, text)
+        images = self.count(session)
+        scores = bm25({term: _idf(images, having) for term, having in known.items()}, [row.terms for row in rows])
+        hits = [TextHit(row.number, score, row.number in phrases) for row, score in zip(rows, scores, strict=True)]
+        return sorted(hits, key=lambda hit: (-hit.phrase, -hit.score, -hit.number))
+
+    def having(self, session: Session, word: str) -> set[int]:
+        match = STEMMED + _quoted(" ".join(terms(word)))
+        return set(session.scalars(sql("SELECT rowid FROM words WHERE words MATCH :m"), {"m": match}))
+
+    def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
+        rows = session.execute(
+            sql("SELECT term FROM words_spelt WHERE term >= :p AND term < :q AND col = 'spelt' ORDER BY doc DESC "
+                "LIMIT :l"), {"p": prefix, "q": prefix + "\U0010ffff", "l": limit + len(STOP_WORDS)})
+        return [row.term for row in rows if row.term not in STOP_WORDS][:limit]
+
+    def count(self, session: Session) -> int:
+        return session.execute(sql("SELECT count(*) FROM words_docsize")).scalar_one()
+
+    def _known(self, session: Session, wanted: Sequence[str]) -> dict[str, int]:
+        """Each term with how many images have it."""
+        places = ", ".join(f":t{i}" for i in range(len(wanted)))
+        rows = session.execute(sql(f"SELECT term, doc FROM words_known WHERE term IN ({places})"),
+                               {f"t{i}": term for i, term in enumerate(wanted)})
+        return dict.fromkeys(wanted, 0) | {row.term: row.doc for row in rows}
+
+    def _phrases(self, session: Session, text: str) -> set[int]:
+        """Images whose caption holds the query word by word."""
+        phrase = terms(text)[:2 * MOST_TERMS]
+        if len(words(text)) < 2:
+            return set()
+        rows = session.execute(sql("SELECT rowid FROM words WHERE words MATCH :m LIMIT 5000"),
+                               {"m": "caption : " + _quoted(" ".join(phrase))})
+        return {row.rowid for row in rows}
+
+
+def _quoted(term: str) -> str:
+    """A term as an FTS5 string: inside one, nothing is syntax (and a term holds no quotation mark)."""
+    return f'"{term}"'
+
+
+def bm25(idf: Mapping[str, float], documents: Sequence[str], k1: float = 1.2, b: float = 0.75) -> list[float]:
+    """Okapi BM25 (Robertson & Zaragoza 2009) of documents, given as terms with spaces between, over the sum of the
+    IDF asked for: about 1 for a document of usual length that has every term once.
+
+    FTS5's own bm25 picks the candidates, but its IDF is nought for a word that half of the images have: in a small
+    library `dog` would count for nothing beside `black`. The candidates' mean length stands for the collection's.
+    """
+    lengths = [document.count(" ") + 1 for document in documents]
+    usual, total = sum(lengths) / max(1, len(lengths)), sum(idf.values())
+    scores = []
+    for document, length in zip(documents, lengths, strict=True):
+        spaced, damping, score = f" {document.replace(' ', '  ')} ", k1 * (1 - b + b * length / usual), 0.0
+        for term, weight in idf.items():
+            if count := spaced.count(f" {term} "):
+                score += weight * count * (k1 + 1) / (count + damping)
+        scores.append(score / total)
+    return scores
+
+
+def _idf(images: int, having: int) -> float:
+    """Lucene's variant, never negative."""
+    return math.log(1 + (images - having + 0.5) / (having + 0.5))

@@ -1,0 +1,319 @@
+"""The library: pictures in, out, changed and gone. One transaction a verb; models run outside of it."""
+import hashlib
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, selectinload
+
+from captioning import characteristics as grammar
+from captioning import images
+from captioning.images import Picture
+from imagesearch.annotations import Annotation, checked, display_name
+from imagesearch.config import Settings
+from imagesearch.db import Characteristic, Colour, Database, Deletion, Image, Tag, Trait, Vector, now
+from imagesearch.describer import Describer, Description
+from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, UnsupportedImage
+from imagesearch.index import TextIndex
+from imagesearch.index.words import key
+from imagesearch.storage import FolderStorage
+from imagesearch.telemetry import UPLOADS, stage
+
+CONTENT = (selectinload(Image.tags), selectinload(Image.characteristics), selectinload(Image.colours))
+
+
+@dataclass(frozen=True)
+class Added:
+    image: Image
+    created: bool
+
+
+@dataclass(frozen=True)
+class Listing:
+    """`next`: the number to go on below, or None at the end."""
+
+    images: list[Image] = field(default_factory=list)
+    next: int | None = None
+
+
+class Library:
+    def __init__(self, settings: Settings, database: Database, storage: FolderStorage, text: TextIndex,
+                 describer: Describer):
+        self.settings, self.database, self.storage = settings, database, storage
+        self.text, self.describer = text, describer
+
+    # ---- in ------------------------------------------------------------------------------------------
+
+    def add(self, data: bytes, filename: str = "", annotation: Annotation | None = None, wait: bool = True) -> Added:
+        """Stores a picture and describes it; without `wait` it is stored as pending and described later.
+
+        The same bytes again give the record that exists, with `annotation` applied to it.
+        Raises UnsupportedImage, DamagedImage, TooLarge, Invalid.
+        """
+        annotation = checked(annotation or Annotation())
+        sha256 = hashlib.sha256(data).hexdigest()
+        if (known := self._by_hash(sha256)) is not None:
+            UPLOADS.labels("duplicate").inc()
+            return Added(self._again(known, data, annotation, wait), created=False)
+        with stage("decode"):
+            picture = self.decode(data)
+        description = self._describe(picture, annotation.caption) if wait else None
+        with stage("store"):
+            self.storage.put(sha256, data)
+        try:
+            with stage("commit"):
+                image = self._insert(sha256, data, display_name(filename), picture, annotation, description)
+        except IntegrityError:  # an equal upload was quicker
+            winner = self._by_hash(sha256)
+            if winner is None:
+                raise
+            UPLOADS.labels("duplicate").inc()
+            return Added(self._again(winner, data, annotation, wait), created=False)
+        UPLOADS.labels("stored" if wait else "pending").inc()
+        return Added(image, created=True)
+
+    def decode(self, data: bytes) -> Picture:
+        """The picture in the bytes, within the settings' limits, or the service's own error."""
+        if len(data) > self.settings.max_upload_bytes:
+            raise TooLarge(f"the file has {len(data):,} bytes; at most {self.settings.max_upload_bytes:,} are taken "
+                           f"(MAX_UPLOAD_MB={self.settings.max_upload_mb})", "image")
+        try:
+            return images.decode(data, max_pixels=self.settings.max_pixels)
+        except images.TooManyPixels as error:
+            raise TooLarge(f"{error} (MAX_PIXELS={self.settings.max_pixels})", "image") from error
+        except images.NotAnImage as error:
+            raise UnsupportedImage(str(error), "image") from error
+        except images.ImageError as error:
+            raise DamagedImage(str(error), "image") from error
+
+    def complete(self, image: Image) -> Image:
+        """Describes a picture that was stored without waiting, and makes it ready.
+
+        Raises DamagedImage and its kin, and NotFound where it has been deleted meanwhile.
+        """
+        picture = self.decode(self.original(image))
+        description = self._describe(picture, image.caption if image.caption_source == "user" else None)
+        with self.database.write() as session:
+            image = self._one(session, image.id)
+            if image.status != "ready":
+                self._set_description(image, description)
+                _set_vectors(session, image.number, description)
+                image.status, image.claimed_until = "ready", None
+                self._touch(session, image)
+        return image
+
+    # ---- out -----------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Image:
+        """Raises NotFound."""
+        with self.database.read() as session:
+            return self._one(session, id)
+
+    def page(self, limit: int, below: int | None = None) -> Listing:
+        """Newest first, those with a number under `below`."""
+        query = select(Image).options(*CONTENT).order_by(Image.number.desc()).limit(limit + 1)
+        with self.database.read() as session:
+            found = list(session.scalars(query if below is None else query.where(Image.number < below)))
+        return Listing(found[:limit], found[limit - 1].number if len(found) > limit else None)
+
+    def original(self, image: Image) -> bytes:
+        """The bytes as they came. Raises NotFound when the file has been lost or removed meanwhile."""
+        try:
+            return self.storage.get(image.sha256)
+        except FileNotFoundError:
+            raise NotFound(f"the file of image {image.id} is gone") from None
+
+    def thumbnail(self, image: Image, size: int, format: Literal["WEBP", "JPEG"]) -> Path:
+        """A file with the picture upright, its longer side at most `size`; made at the first call."""
+        suffix = format.lower()
+        path = self.storage.thumbnail(image.sha256, size, suffix)
+        if not path.exists():
+            with stage("thumbnail"):
+                data = images.thumbnail(self.original(image), size, format, max_pixels=self.settings.max_pixels)
+            self.storage.put_thumbnail(image.sha256, size, suffix, data)
+        return path
+
+    def count(self, status: str | None = None) -> int:
+        query = select(func.count()).select_from(Image)
+        with self.database.read() as session:
+            return session.scalar(query if status is None else query.where(Image.status == status)) or 0
+
+    # ---- changed and gone ----------------------------------------------------------------------------
+
+    def update(self, id: str, annotation: Annotation, version: int | None = None, recaption: bool = False) -> Image:
+        """What a person writes replaces what stood there; `recaption` asks for a generated caption instead.
+
+        Raises NotFound, Invalid, and Changed when `version` is given and is not the image's.
+        """
+        annotation = checked(annotation)
+        description = None
+        if recaption:
+            image = self.get(id)
+            self._expect(image, version)
+            description = self._describe(self.decode(self.original(image)), None)
+        with self.database.write() as session:
+            image = self._one(session, id)
+            self._expect(image, version)
+            if description:
+                self._set_description(image, description)
+            self._annotate(image, annotation)
+            self._touch(session, image)
+        return image
+
+    def recaption(self, id: str) -> Image:
+        """Writes the caption anew, unless a person wrote it."""
+        image = self.get(id)
+        if image.caption_source == "user":
+            return image
+        description = self._describe(self.decode(self.original(image)), None)
+        with self.database.write() as session:
+            image = self._one(session, id)
+            if image.caption_source != "user":
+                self._set_description(image, description)
+                self._touch(session, image)
+        return image
+
+    def delete(self, id: str) -> None:
+        """Row, words and vectors in one transaction, then the file. Raises NotFound."""
+        with self.database.write() as session:
+            image = self._one(session, id)
+            self.text.remove(session, image.number)
+            session.add(Deletion(image_number=image.number))
+            session.execute(delete(Image).where(Image.number == image.number))
+            sha256 = image.sha256
+        self.sweep(sha256)
+
+    def sweep(self, sha256: str) -> bool:
+        """Removes a file that no row names. An upload of the same bytes waits for the same write lock, and then
+        finds the file gone and stores it again."""
+        with self.database.write() as session:
+            if session.scalar(select(Image.number).where(Image.sha256 == sha256)) is not None:
+                return False
+            self.storage.delete(sha256)
+            return True
+
+    # ---- models change -------------------------------------------------------------------------------
+
+    def missing_vectors(self) -> Select[Image]:
+        """Ready images that are not yet in every space of the models in use, oldest first."""
+        in_all = (select(Vector.image_number).where(Vector.space.in_(self.describer.spaces))
+                  .group_by(Vector.image_number).having(func.count() == len(self.describer.spaces)))
+        return (select(Image).where(Image.status == "ready", Image.number.not_in(in_all)).options(*CONTENT)
+                .order_by(Image.number))
+
+    def reindex(self, image: Image) -> None:
+        """Puts one picture into the spaces of the models in use. Captions and tags stay as they are."""
+        picture = self.decode(self.original(image))
+        description = self.describer.describe(picture.image, caption=False)
+        with self.database.write() as session:
+            if session.scalar(select(Image.number).where(Image.number == image.number)) is not None:
+                _set_vectors(session, image.number, description)
+
+    def retire_spaces(self) -> int:
+        """Forgets the vectors of models no longer in use; how many there were."""
+        old = Vector.space.not_in(self.describer.spaces)
+        with self.database.write() as session:
+            count = session.scalar(select(func.count()).select_from(Vector).where(old)) or 0
+            session.execute(delete(Vector).where(old))
+        return count
+
+    # ---- the parts -----------------------------------------------------------------------------------
+
+    def _describe(self, picture: Picture, caption: str | None) -> Description:
+        return self.describer.describe(picture.image, caption=caption is None, human_caption=caption)
+
+    def _by_hash(self, sha256: str) -> Image | None:
+        with self.database.read() as session:
+            return session.scalar(select(Image).where(Image.sha256 == sha256).options(*CONTENT))
+
+    def _one(self, session: Session, id: str) -> Image:
+        image = session.scalar(select(Image).where(Image.id == id).options(*CONTENT))
+        if image is None:
+            raise NotFound(f"there is no image {id!r}", "id")
+        return image
+
+    def _again(self, image: Image, data: bytes, annotation: Annotation, wait: bool) -> Image:
+        """A known picture comes again: what is said of it now is applied, and what is pending is done if asked."""
+        self.storage.put(image.sha256, data)  # mends a lost file; nothing if it is there
+        try:
+            if annotation:
+                image = self.update(image.id, annotation)
+            return self.complete(image) if wait and image.status != "ready" else image
+        except NotFound as error:
+            raise Changed("the same picture was being deleted at this moment; send it again", "image") from error
+
+    def _insert(self, sha256: str, data: bytes, filename: str, picture: Picture, annotation: Annotation,
+                description: Description | None) -> Image:
+        image = Image(id=secrets.token_urlsafe(12), sha256=sha256, filename=filename, format=picture.format,
+                      width=picture.width, height=picture.height, bytes=len(data), version=0,
+                      status="ready" if description else "pending")
+        with self.database.write() as session:
+            session.add(image)
+            session.flush()
+            if description:
+                self._set_description(image, description)
+                _set_vectors(session, image.number, description)
+            self._annotate(image, annotation)
+            self._touch(session, image)
+            self.storage.put(sha256, data)  # again: a deletion may have come between; nothing if it is there
+        return image
+
+    def _set_description(self, image: Image, description: Description) -> None:
+        image.colours = [Colour(name=c.name, hex=c.hex, share=c.share) for c in description.colours]
+        if description.caption is not None and image.caption_source != "user":
+            image.caption, image.caption_source = description.caption, "model"
+            image.caption_model, image.caption_confidence = description.caption_model, description.confidence
+        _derive(image, description.characteristics)
+
+    def _annotate(self, image: Image, annotation: Annotation) -> None:
+        """Applies what a person says; the models' own rows about the same thing make way."""
+        if annotation.caption is not None:
+            image.caption, image.caption_source = annotation.caption, "user"
+            image.caption_model = image.caption_confidence = None
+            _derive(image, grammar.from_caption(annotation.caption))
+        if annotation.tags is not None:
+            image.tags = [Tag(name=name, key=key(name)) for name in annotation.tags]
+        if annotation.characteristics is not None:
+            given = [_characteristic(s.subject, s.subject_colours, s.subject_actions, "user")
+                     for s in annotation.characteristics]
+            subjects = {c.key for c in given}
+            derived = [c for c in image.characteristics if c.source != "user" and c.key not in subjects]
+            image.characteristics = given + derived
+
+    def _touch(self, session: Session, image: Image) -> None:
+        """A new version, and its words in the text index, in the caller's transaction."""
+        image.version, image.updated_at = image.version + 1, now()
+        session.flush()
+        self.text.put(session, image.number, image.caption or "", " ".join(t.name for t in image.tags),
+                      " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
+
+    @staticmethod
+    def _expect(image: Image, version: int | None) -> None:
+        if version is not None and image.version != version:
+            raise Changed(f"image {image.id} is at version {image.version}, not {version}: read it again, then "
+                          "repeat the change", "If-Match")
+
+
+def _set_vectors(session: Session, number: int, description: Description) -> None:
+    session.execute(delete(Vector).where(Vector.image_number == number, Vector.space.in_(description.vectors)))
+    session.add_all(Vector(image_number=number, space=space, data=np.asarray(vector, "float16").tobytes())
+                    for space, vector in description.vectors.items())
+
+
+def _derive(image: Image, found: Iterable[grammar.Characteristic]) -> None:
+    """Replaces the characteristics derived from a caption; a subject that a person described stays theirs."""
+    given = [c for c in image.characteristics if c.source == "user"]
+    subjects = {c.key for c in given}
+    derived = [_characteristic(c.subject, c.subject_colours, c.subject_actions, "caption") for c in found]
+    image.characteristics = given + [c for c in derived if c.key not in subjects]
+
+
+def _characteristic(subject: str, colours: Sequence[str], actions: Sequence[str], source: str) -> Characteristic:
+    traits = [Trait(kind=kind, value=value, key=key(value))
+              for kind, values in (("colour", colours), ("action", actions)) for value in dict.fromkeys(values)]
+    return Characteristic(subject=subject, key=key(subject), source=source, traits=traits)

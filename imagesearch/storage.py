@@ -1,0 +1,82 @@
+"""Originals and thumbnails by content hash, in a folder."""
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class FolderStorage:
+    """`originals/ab/abcd…` and `thumbnails/ab/abcd…-256.webp` below one folder.
+
+    A file appears whole or not at all: written beside its place, flushed to the disk, then renamed.
+    """
+
+    def __init__(self, root: Path):
+        self.root = root
+        for kind in ("originals", "thumbnails"):
+            (root / kind).mkdir(parents=True, exist_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        return self.root / "originals" / sha256[:2] / sha256
+
+    def put(self, sha256: str, data: bytes) -> None:
+        if not self.path(sha256).exists():
+            self._write(self.path(sha256), data)
+
+    def get(self, sha256: str) -> bytes:
+        """Raises FileNotFoundError."""
+        return self.path(sha256).read_bytes()
+
+    def exists(self, sha256: str) -> bool:
+        return self.path(sha256).exists()
+
+    def delete(self, sha256: str) -> None:
+        """The original and every thumbnail of it; nothing if there is none."""
+        self.path(sha256).unlink(missing_ok=True)
+        for thumbnail in self._thumbnails(sha256).parent.glob(f"{sha256}-*"):
+            thumbnail.unlink(missing_ok=True)
+
+    def thumbnail(self, sha256: str, size: int, suffix: str) -> Path:
+        """Where that thumbnail is, or would be."""
+        return self._thumbnails(sha256).with_name(f"{sha256}-{size}.{suffix}")
+
+    def put_thumbnail(self, sha256: str, size: int, suffix: str, data: bytes) -> Path:
+        path = self.thumbnail(sha256, size, suffix)
+        self._write(path, data, durable=False)
+        return path
+
+    def __iter__(self) -> Iterator[str]:
+        """The hash of every stored original."""
+        return (p.name for p in (self.root / "originals").glob("??/*") if len(p.name) == 64)
+
+    def unfinished(self) -> Iterator[Path]:
+        """Files that a crash left half-written."""
+        return self.root.glob("*/??/.new-*")
+
+    def _thumbnails(self, sha256: str) -> Path:
+        return self.root / "thumbnails" / sha256[:2] / sha256
+
+    def _write(self, path: Path, data: bytes, durable: bool = True) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        if durable:
+            _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is on the disk only once its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
