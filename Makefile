@@ -1,0 +1,58 @@
+# The words people remember. `make run` and `make test` set themselves up; nothing else has to be installed first.
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
+	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
+PIPENV := .cache/pipenv/bin/pipenv
+export PIPENV_VENV_IN_PROJECT = 1
+export PIPENV_IGNORE_VIRTUALENVS = 1
+export PIPENV_VERBOSITY = -1
+RUN := .venv/bin/python
+
+.PHONY: run demo test lint bench train evaluate clean help
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/' | expand -t 12
+
+run: .venv/.serving  ## start the service on http://127.0.0.1:8000 (HOST and PORT change that)
+	.venv/bin/gunicorn app:app
+
+demo: .venv/.testing  ## fill the service with a handful of free photos
+	$(RUN) -m imagesearch demo
+
+test: .venv/.training  ## run all the tests
+	$(RUN) -m pytest
+
+lint: .venv/.training  ## check style, types and the directions of imports
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports
+
+bench: .venv/.training  ## measure speed and memory against the usual tutorial pipeline
+	$(RUN) -m benchmarks
+
+train: .venv/.training  ## train every shipped model anew (TRAIN="--photos … --captions …")
+	$(RUN) -m captioning.training all $(TRAIN)
+
+evaluate: .venv/.training  ## measure the shipped models on the development split
+	$(RUN) -m captioning.training evaluate $(EVALUATE)
+
+clean:  ## forget what was installed and cached; pictures and weights stay
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache
+
+# ---- setting up: each stamp holds what the one before it holds, and more ---------------------------------
+
+.venv/.serving: Pipfile.lock | $(PIPENV)
+	$(PIPENV) sync --python $(PYTHON)
+	@touch $@
+
+.venv/.testing: .venv/.serving
+	$(PIPENV) sync --categories "packages dev-packages"
+	@touch $@
+
+.venv/.training: .venv/.testing
+	$(PIPENV) sync --categories "training"
+	@touch $@
+
+$(PIPENV):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found. Name one: make PYTHON=/path/to/python3.12 …"; exit 1; }
+	$(PYTHON) -m venv .cache/pipenv || { echo "Python's venv module is missing (on Debian: apt install python3-venv)"; exit 1; }
+	.cache/pipenv/bin/pip install --quiet pipenv==2026.10.3
