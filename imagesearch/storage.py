@@ -49,6 +49,15 @@ class FolderStorage:
         """The hash of every stored original."""
         return (p.name for p in (self.root / "originals").glob("??/*") if len(p.name) == 64)
 
+    def thumbnails(self) -> Iterator[Path]:
+        """Every stored thumbnail; its name begins with the hash of its original."""
+        return (p for p in (self.root / "thumbnails").glob("??/*") if not p.name.startswith("."))
+
+    def set_aside(self, sha256: str) -> None:
+        """Moves an original that is not what its name says into the folder `damaged`, so that it can come again."""
+        (self.root / "damaged").mkdir(exist_ok=True)
+        os.replace(self.path(sha256), self.root / "damaged" / sha256)
+
     def unfinished(self) -> Iterator[Path]:
         """Files that a crash left half-written."""
         return self.root.glob("*/??/.new-*")
@@ -57,7 +66,15 @@ class FolderStorage:
         return self.root / "thumbnails" / sha256[:2] / sha256
 
     def _write(self, path: Path, data: bytes, durable: bool = True) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._write_once(path, data, durable)
+        except FileNotFoundError:  # `doctor` took the half-written file for a dead writer's
+            self._write_once(path, data, durable)
+
+    def _write_once(self, path: Path, data: bytes, durable: bool) -> None:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sync_folder(path.parent.parent)
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:

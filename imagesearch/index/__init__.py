@@ -35,6 +35,18 @@ class TextIndex(Protocol):
 
     def count(self, session: Session) -> int: ...
 
+    def numbers(self, session: Session) -> set[int]:
+        """Of all images it holds."""
+
+    def holds(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> bool:
+        """Whether `put` with the same would change nothing."""
+
+    def is_sound(self, session: Session) -> bool:
+        """Whether the engine finds its own structure whole. Needs a writing session."""
+
+    def rebuild(self, session: Session) -> None:
+        """Makes that structure anew from what was put."""
+
 
 class VectorIndex(Protocol):
     """The pictures of one vector space."""

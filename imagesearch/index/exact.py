@@ -65,6 +65,7 @@ class ExactIndex:
             .where(Vector.space == self.space, Vector.id > self._seen_vector).order_by(Vector.id)).all()
         if not new:
             return
+        self._drop({row.image_number for row in new if row.image_number in self._rows})  # encoded anew
         vectors = np.frombuffer(b"".join(row.data for row in new), "float16").reshape(len(new), -1)
         self._reserve(self._used + len(new), vectors.shape[1])
         end = self._used + len(new)
@@ -86,9 +87,14 @@ class ExactIndex:
     def _let_go(self, session: Session) -> None:
         gone = session.execute(select(Deletion.id, Deletion.image_number)
                                .where(Deletion.id > self._seen_deletion).order_by(Deletion.id)).all()
-        if not gone:
+        if gone:
+            self._drop({row.image_number for row in gone})
+            self._seen_deletion = gone[-1].id
+
+    def _drop(self, numbers: set[int]) -> None:
+        if not numbers:
             return
-        keep = ~np.isin(self._numbers[:self._used], [row.image_number for row in gone])
+        keep = ~np.isin(self._numbers[:self._used], list(numbers))
         self._numbers, self._vectors = self._numbers[:self._used][keep], self._vectors[:self._used][keep]
-        self._used, self._seen_deletion = len(self._numbers), gone[-1].id
+        self._used = len(self._numbers)
         self._rows = {int(n): i for i, n in enumerate(self._numbers)}

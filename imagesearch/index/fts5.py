@@ -3,6 +3,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import text as sql
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from imagesearch.index import TextHit
@@ -17,10 +18,9 @@ class FTS5Index:
 
     def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
         self.remove(session, number)
-        columns = [" ".join(terms(text)) for text in (caption, tags, characteristics)]
-        spelt = " ".join(words(f"{caption} {tags} {characteristics}"))
+        columns = _columns(caption, tags, characteristics)
         session.execute(sql("INSERT INTO words (rowid, caption, tags, characteristics, spelt) "
-                            "VALUES (:n, :c, :t, :h, :s)"), dict(zip("ncths", [number, *columns, spelt], strict=True)))
+                            "VALUES (:n, :c, :t, :h, :s)"), dict(zip("ncths", [number, *columns], strict=True)))
 
     def remove(self, session: Session, number: int) -> None:
         session.execute(sql("DELETE FROM words WHERE rowid = :n"), {"n": number})
@@ -52,6 +52,24 @@ class FTS5Index:
     def count(self, session: Session) -> int:
         return session.execute(sql("SELECT count(*) FROM words_docsize")).scalar_one()
 
+    def numbers(self, session: Session) -> set[int]:
+        return {row.rowid for row in session.execute(sql("SELECT rowid FROM words"))}
+
+    def holds(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> bool:
+        row = session.execute(sql("SELECT caption, tags, characteristics, spelt FROM words WHERE rowid = :n"),
+                              {"n": number}).first()
+        return row is not None and list(row) == _columns(caption, tags, characteristics)
+
+    def is_sound(self, session: Session) -> bool:
+        try:
+            session.execute(sql("INSERT INTO words (words) VALUES ('integrity-check')"))
+            return True
+        except DatabaseError:
+            return False
+
+    def rebuild(self, session: Session) -> None:
+        session.execute(sql("INSERT INTO words (words) VALUES ('rebuild')"))
+
     def _known(self, session: Session, wanted: Sequence[str]) -> dict[str, int]:
         """Each term with how many images have it."""
         places = ", ".join(f":t{i}" for i in range(len(wanted)))
@@ -67,6 +85,12 @@ class FTS5Index:
         rows = session.execute(sql("SELECT rowid FROM words WHERE words MATCH :m LIMIT 5000"),
                                {"m": "caption : " + _quoted(" ".join(phrase))})
         return {row.rowid for row in rows}
+
+
+def _columns(caption: str, tags: str, characteristics: str) -> list[str]:
+    """The row of one image, in the table's order."""
+    return [*(" ".join(terms(text)) for text in (caption, tags, characteristics)),
+            " ".join(words(f"{caption} {tags} {characteristics}"))]
 
 
 def _quoted(term: str) -> str:
