@@ -2,15 +2,20 @@
 
 Decoders are written for honest files. A few kilobytes can keep one busy for seconds (a progressive JPEG of 2,000
 scans, a GIF of a million one-byte comments), so the walks here count first and refuse with the number and the limit.
+Metadata never reaches a JPEG or PNG decoder: nothing in it but the orientation matters here, and most of the ways to
+hurt Pillow are in it.
 """
 
 import re
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
-MAX_SCANS = 100  # libjpeg's own progressive script has 10, jpegoptim's and mozjpeg's at most 13
-MAX_BLOCKS = 20_000  # segments, chunks, extension blocks, tiles; a 25 MB PNG in zlib's 8 kB pieces has 3,200
+MAX_BLOCKS = 20_000  # segments, chunks, extension blocks; a 25 MB PNG in zlib's 8 kB pieces has 3,200
+MAX_TILES = 300_000  # of a TIFF; a strip per row and channel of the tallest picture we take makes 262,140
 
 
 class ImageError(ValueError):
@@ -32,6 +37,8 @@ class DamagedImage(ImageError):
 class TooCostly(ImageError):
     """Decoding would take far more time or memory than a picture of this size should."""
 
+
+Block = TypeVar("Block")
 
 _DIB_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # every size of a BMP's second header
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
@@ -114,17 +121,28 @@ def _is_text(start: bytes) -> bool:
     return True
 
 
-def refuse_costly(data: bytes, format: str) -> None:
-    """Raise TooCostly or DamagedImage where the file's own block structure cannot be decoded in reasonable time."""
+@dataclass(frozen=True)
+class Stripped:
+    """A file as its decoder gets it: `data` without metadata, the `exif` block (b"" if none), the scans of a JPEG."""
+
+    data: bytes
+    exif: bytes = b""
+    scans: int = 1
+
+
+def strip(data: bytes, format: str) -> Stripped:
+    """Take the metadata off, and raise TooCostly where the block structure alone would keep a decoder busy."""
     if _hides_archive(data):
         raise NotAnImage(f"a ZIP archive with a {format} head")
-    walk = _WALKS.get(format)
-    if walk:
-        blocks = sum(1 for _ in zip(walk(data), range(MAX_BLOCKS + 1), strict=False))
-        if blocks > MAX_BLOCKS:
-            raise TooCostly(f"The {format} file has more than {MAX_BLOCKS:,} blocks, which no camera or editor writes.")
-    if format == "JPEG" and (scans := count_scans(data)) > MAX_SCANS:
-        raise TooCostly(f"The JPEG file has {scans:,} scans; the limit is {MAX_SCANS}. Save it again as baseline JPEG.")
+    if format == "JPEG":
+        return _strip_jpeg(data)
+    if format == "PNG":
+        return _strip_png(data)
+    if format == "GIF":
+        _counted(_gif_blocks(data), "GIF")
+    if format == "TIFF":
+        _check_tiff(data)
+    return Stripped(data)
 
 
 def _hides_archive(data: bytes) -> bool:
@@ -136,12 +154,30 @@ def _hides_archive(data: bytes) -> bool:
     return directory >= 0 and data[directory : directory + 4] in (b"PK\x01\x02", b"PK\x05\x06")
 
 
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff])", re.DOTALL)
-_BARE_MARKERS = frozenset((0x01, *range(0xD0, 0xD9)))  # TEM, RST0 to RST7, SOI: no length follows
-SOS, EOI = 0xDA, 0xD9
+def _counted(blocks: Iterator[Block], format: str) -> list[Block]:
+    counted = [block for block, _ in zip(blocks, range(MAX_BLOCKS + 1), strict=False)]
+    if len(counted) > MAX_BLOCKS:
+        raise TooCostly(f"The {format} file has more than {MAX_BLOCKS:,} blocks, which no camera or editor writes.")
+    return counted
 
 
-def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+# A marker is 0xFF and neither a stuffed zero, nor padding, nor one of those that stand alone (TEM, RST, SOI).
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+_SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
+_KEPT_APPS = (0xE0, 0xE2, 0xEE)  # JFIF and Adobe decide how colours are coded, APP2 carries the colour profile
+
+
+def _strip_jpeg(data: bytes) -> Stripped:
+    segments = _counted(_jpeg_segments(data), "JPEG")
+    first_scan = next((start for marker, start, _ in segments if marker == _SOS), len(data))
+    header = [(marker, data[start:end]) for marker, start, end in segments if start < first_scan]
+    exif = next((part[10:] for marker, part in header if marker == _APP1 and part[4:10] == b"Exif\0\0"), b"")
+    kept = [part for marker, part in header if marker < 0xE0 or marker in _KEPT_APPS]
+    scans = sum(marker == _SOS for marker, _, _ in segments)
+    return Stripped(b"".join((b"\xff\xd8", *kept, data[first_scan:])), exif, scans)
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield (marker, start, end) for each segment up to the end of the image; `start` is at its 0xFF.
 
     Inside a scan 0xFF is always followed by 0x00 or a restart marker (ITU-T T.81, B.1.1.5), so that a search for
@@ -150,38 +186,76 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     at = 2
     while match := _JPEG_MARKER.search(data, at):
         marker, start, at = match[1][0], match.start(), match.end()
-        if marker in _BARE_MARKERS:
-            continue
-        if marker == EOI:
+        if marker == _EOI:
             return
         at += max(2, int.from_bytes(data[at : at + 2], "big"))
         yield marker, start, at
 
 
-def count_scans(data: bytes) -> int:
-    return sum(marker == SOS for marker, _, _ in jpeg_segments(data))
+def _strip_png(data: bytes) -> Stripped:
+    """Keep the critical chunks (a capital first letter), transparency and profile: an APNG shows its default image."""
+    chunks = _counted(_png_chunks(data), "PNG")
+    kept = (part for kind, part in chunks if kind[:1].isupper() or kind in (b"tRNS", b"iCCP"))
+    exif = next((part[8:-4] for kind, part in chunks if kind == b"eXIf"), b"")
+    return Stripped(data[:8] + b"".join(kept), exif)
 
 
-def _png_chunks(data: bytes) -> Iterator[int]:
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     at = 8
     while at + 8 <= len(data):
-        yield at
-        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], data[at:end]
+        at = end
 
 
 def _gif_blocks(data: bytes) -> Iterator[int]:
     """Yield the offset of each sub-block that stands before the first frame."""
-    at = 13 + _gif_palette(data[10:11])
+    at = 13 + (3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 0x80 else 0)
     while data[at : at + 1] == b"!":
         at += 2
+        yield at
         while at < len(data) and data[at]:
             yield at
             at += 1 + data[at]
         at += 1
 
 
-def _gif_palette(flags: bytes) -> int:
-    return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
+_STRIP_OFFSETS, _TILE_OFFSETS, _ORIENTATION = 273, 324, 274
 
 
-_WALKS = {"JPEG": jpeg_segments, "PNG": _png_chunks, "GIF": _gif_blocks}
+def _check_tiff(data: bytes) -> None:
+    for tag, count, _ in _tiff_tags(data):
+        if tag in (_STRIP_OFFSETS, _TILE_OFFSETS) and count > MAX_TILES:
+            raise TooCostly(f"The TIFF file is cut into {count:,} tiles or strips; the limit is {MAX_TILES:,}.")
+
+
+def _tiff_tags(data: bytes) -> list[tuple[int, int, bytes]]:
+    """The (tag, count, first four bytes of the value) of the first directory of a TIFF file or an EXIF block."""
+    order = "<" if data.startswith(b"II") else ">"
+    big = 43 in data[2:4]
+    first, head, entry = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
+    (at,) = _unpack(order + first, data, 8 if big else 4)
+    (tags,) = _unpack(order + head, data, at)
+    if tags > MAX_BLOCKS:
+        raise TooCostly(f"The TIFF file has {tags:,} tags, which no camera or editor writes.")
+    start, size = at + struct.calcsize(order + head), struct.calcsize(order + entry)
+    entries = [_unpack(order + entry, data, start + size * i) for i in range(tags)]
+    return [(tag, count, value[:4]) for tag, _, count, value in entries]
+
+
+def _unpack(layout: str, data: bytes, at: int) -> tuple[Any, ...]:
+    size = struct.calcsize(layout)
+    if at + size > len(data):
+        raise DamagedImage("The TIFF file is cut off or damaged: its directory points past the end.")
+    return struct.unpack_from(layout, data, at)
+
+
+def orientation(exif: bytes) -> int:
+    """The orientation, 1 to 8, that an EXIF block asks for (CIPA DC-008, tag 274); 1 where it is absent or broken."""
+    block = exif.removeprefix(b"Exif\0\0")
+    try:
+        values = [value for tag, _, value in _tiff_tags(block) if tag == _ORIENTATION]
+    except ImageError:
+        return 1  # EXIF is decoration: a picture with a broken block is still a picture
+    asked = int.from_bytes(values[0][:2], "little" if block.startswith(b"II") else "big") if values else 1
+    return asked if 1 <= asked <= 8 else 1

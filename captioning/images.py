@@ -20,7 +20,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from captioning import srgb
-from captioning.image_bytes import DamagedImage, ImageError, NotAnImage, TooCostly, refuse_costly, sniff
+from captioning.image_bytes import DamagedImage, ImageError, NotAnImage, TooCostly, orientation, sniff, strip
 
 __all__ = [
     "EXTENSIONS", "MEDIA_TYPES", "DamagedImage", "ImageError", "NotAnImage", "Picture", "TooCostly", "TooManyPixels",
@@ -50,7 +50,21 @@ EXTENSIONS = {
 
 MAX_PIXELS = 50_000_000
 MAX_SIDE = 65_535  # JPEG's own limit; resampling a strip of 50,000,000×1 to 224 px would need 1.6 GB of weights
+MAX_SCANS = 100  # of a JPEG, and fewer when it is large: each scan visits every pixel, 1 s for 1,200,000,000
+MAX_SCAN_PIXELS = 1_000_000_000
+USUAL_SCANS = 16  # libjpeg's own progressive script has 10, mozjpeg's at most 13
 MAX_RLE_PIXELS = 4_000_000  # Pillow decodes run-length BMP in Python, 0.1 µs a pixel
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SWAPPING = {_TURNS[5], _TURNS[6], _TURNS[7], _TURNS[8]}
 
 
 class TooManyPixels(ImageError):
@@ -83,19 +97,21 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int = 448) ->
     Of several frames or pages the first counts; transparency is laid on white. Raises an ImageError.
     """
     format = sniff(data)
-    refuse_costly(data, format)
+    stripped = strip(data, format)
     with _named_damage(format):
-        image = _OPENERS[format](BytesIO(data))
-        _refuse_large(image, max_pixels)
+        image = _OPENERS[format](BytesIO(stripped.data))
+        _refuse_costly(image, stripped.scans, max_pixels)
         width, height = image.size
         if format == "JPEG":
             image.draft(None, (at_least, at_least))  # the decoder itself skips work: 121 → 22 ms for 12 Mpx
         image.load()
-        orientation = srgb.orientation(image)
-        upright = srgb.upright(srgb.convert(image, at_least), orientation)
-    if orientation >= 5:
+        turn = _TURNS.get(orientation(stripped.exif or image.info.get("exif") or b""))
+        picture = srgb.convert(image, at_least)
+    if turn is None:
+        return Picture(picture, format, width, height)
+    if turn in _SWAPPING:
         width, height = height, width
-    return Picture(upright, format, width, height)
+    return Picture(picture.transpose(turn), format, width, height)
 
 
 def thumbnail(data: bytes, size: int, format: Literal["WEBP", "JPEG"], *, max_pixels: int = MAX_PIXELS) -> bytes:
@@ -118,16 +134,22 @@ def _named_damage(format: str) -> Iterator[None]:
         yield
     except ImageError:
         raise
+    except Image.DecompressionBombError as error:  # WebP and GIF find out in the middle of opening
+        raise TooCostly(f"The {format} file claims far too many pixels: {error}.") from error
     except Exception as error:
-        raise DamagedImage(f"The {format} file is cut off or damaged: {error or type(error).__name__}.") from error
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise DamagedImage(f"The {format} file cannot be decoded, it is cut off or damaged: {reason}.") from error
 
 
-def _refuse_large(image: ImageFile.ImageFile, max_pixels: int) -> None:
+def _refuse_costly(image: ImageFile.ImageFile, scans: int, max_pixels: int) -> None:
+    """Let the header decide, before a single pixel is decoded."""
     width, height = image.size
     if width * height > max_pixels:
         raise TooManyPixels(width, height, max_pixels)
     if max(width, height) > MAX_SIDE:
         raise TooCostly(f"The picture is {width:,} × {height:,} pixels; a side may have {MAX_SIDE:,}.")
+    if scans > min(MAX_SCANS, max(MAX_SCAN_PIXELS // (width * height), USUAL_SCANS)):
+        raise TooCostly(f"The JPEG has {scans:,} scans over {width:,} × {height:,} pixels. Save it as a baseline JPEG.")
     if image.tile and image.tile[0].codec_name == "bmp_rle" and width * height > MAX_RLE_PIXELS:
         raise TooCostly(f"A run-length BMP may have {MAX_RLE_PIXELS:,} pixels, not {width:,} × {height:,}.")
 
