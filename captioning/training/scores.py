@@ -1,0 +1,77 @@
+"""How good captions and rankings are: BLEU, CIDEr-D, METEOR's exact part, recall at k.
+
+* BLEU-1..4: NLTK's `corpus_bleu`, all references, lower case, no punctuation.
+* CIDEr-D (Vedantam, Zitnick and Parikh 2015, arXiv:1411.5726): mean over n = 1..4 of the cosine between TF-IDF vectors
+  of n-grams, the candidate's counts clipped to the reference's, times a Gaussian of the difference in length
+  (sigma 6), times 10. Document frequencies come from the references given, as in the authors' program; no stemming.
+* METEOR is not here: NLTK's needs WordNet, a download, and the authors' needs Java.
+"""
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+Grams = Counter[tuple[str, ...]]
+_TOKEN = re.compile(r"[a-z0-9]+")
+
+
+def tokens(text: str) -> list[str]:
+    """Lower case, punctuation gone: what every score here compares."""
+    return _TOKEN.findall(text.lower())
+
+
+def bleu(captions: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
+    """BLEU-1 to BLEU-4 in per cent over the whole corpus."""
+    from nltk.translate.bleu_score import corpus_bleu
+
+    ours, theirs = [tokens(c) for c in captions], [[tokens(r) for r in rs] for rs in references]
+    return [round(100 * corpus_bleu(theirs, ours, weights=(1 / n,) * n), 2) for n in range(1, 5)]
+
+
+def _grams(words: Sequence[str]) -> list[Grams]:
+    return [Counter(tuple(words[i:i + n]) for i in range(len(words) - n + 1)) for n in range(1, 5)]
+
+
+class CiderD:
+    """CIDEr-D against a corpus of references, whose document frequencies and vectors are computed once."""
+
+    def __init__(self, references: Sequence[Sequence[str]], sigma: float = 6.0):
+        self.sigma = sigma
+        grams = [[_grams(tokens(r)) for r in rs] for rs in references]
+        documents = Counter(g for rs in grams for g in {g for r in rs for level in r for g in level})
+        self._log_n = math.log(max(2, len(references)))
+        self._idf = {g: self._log_n - math.log(n) for g, n in documents.items()}
+        self._references = [[self._vector(r) for r in rs] for rs in grams]
+
+    def _vector(self, grams: list[Grams]) -> tuple[list[dict[tuple[str, ...], float]], list[float], int]:
+        levels = [{g: n * self._idf.get(g, self._log_n) for g, n in level.items()} for level in grams]
+        return levels, [math.sqrt(sum(v * v for v in level.values())) for level in levels], sum(grams[0].values())
+
+    def one(self, caption: str, row: int) -> float:
+        """The score of a caption against the references of photo `row`."""
+        levels, norms, length = self._vector(_grams(tokens(caption)))
+        total = 0.0
+        for theirs, their_norms, their_length in self._references[row]:
+            penalty = math.exp(-((length - their_length) ** 2) / (2 * self.sigma ** 2))
+            for ours, reference, a, b in zip(levels, theirs, norms, their_norms, strict=True):
+                shared = sum(min(v, reference[g]) * reference[g] for g, v in ours.items() if g in reference)
+                total += penalty * shared / (a * b) if a and b else 0.0
+        return 10 * total / 4 / len(self._references[row])
+
+    def __call__(self, captions: Sequence[str]) -> float:
+        """The corpus's score: one caption for each row of references."""
+        return float(np.mean([self.one(caption, row) for row, caption in enumerate(captions)]))
+
+
+def recalls(ranks: np.ndarray) -> dict[str, float]:
+    """R@1, R@5, R@10 in per cent and the median rank; `ranks` count from 0."""
+    return {**{f"R@{k}": round(100 * float((ranks < k).mean()), 1) for k in (1, 5, 10)},
+            "median rank": float(np.median(ranks) + 1)}
+
+
+def ranks(scores: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(Q, N) scores and the (Q,) right columns → how many columns stand before the right one, ties half counted."""
+    own = scores[np.arange(len(scores)), right][:, None]
+    return (scores > own).sum(1) + ((scores == own).sum(1) - 1) / 2
