@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -157,21 +158,21 @@ class Search:
         found = {} if mode == "visual" else {
             hit.number: hit for hit in self.text.search(session, query, limit=MOST_CANDIDATES)
             if allowed is None or hit.number in allowed}
-        vector = self.describer.joint.embed_text(query) if self.describer.joint and mode != "text" else None
-        if vector is None or self.joint is None or self.describer.joint is None:
+        joint = self.describer.joint
+        vector = joint.embed_text(query) if joint and mode != "text" else None
+        if joint is None or self.joint is None or vector is None:
             return [_Scored(h.number, share(h.score), {"text": share(h.score)}, h.phrase) for h in found.values()]
         cosines = dict(self.joint.nearest(session, vector, MOST_CANDIDATES, allowed))
         cosines |= self.joint.cosines(session, vector, found.keys() - cosines.keys())
-        relevance = self.describer.joint.relevance
+        numbers = list(found.keys() | cosines.keys())
+        seen = np.array([cosines.get(n, 0.0) for n in numbers], "float32")
+        read = np.array([min(1.0, found[n].score) if n in found else 0.0 for n in numbers], "float32")
+        visual = joint.relevance(seen, vector).tolist()
         if mode == "visual":
-            return [_Scored(n, p, {"visual": p}) for n, p in ((n, relevance(c)) for n, c in cosines.items())]
-        scored = []
-        for number in found.keys() | cosines.keys():
-            hit, cosine = found.get(number), cosines.get(number, 0.0)
-            text = min(1.0, hit.score) if hit else 0.0
-            scored.append(_Scored(number, self.describer.joint.fused(text, cosine),
-                                  {"text": text, "visual": relevance(cosine)}, bool(hit and hit.phrase)))
-        return scored
+            return [_Scored(n, p, {"visual": p}) for n, p in zip(numbers, visual, strict=True)]
+        fused = joint.fused(read, seen, vector).tolist()
+        return [_Scored(n, score, {"text": text, "visual": p}, n in found and found[n].phrase)
+                for n, score, text, p in zip(numbers, fused, read.tolist(), visual, strict=True)]
 
     def _similar(self, session: Session, vector: Any, filters: Filters, cut: Cut,
                  without: int | None = None) -> Results:
@@ -232,28 +233,29 @@ def share(bm25: float) -> float:
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
-        exists().where(Tag.image_number == Image.number, _names(Tag.key, tag)) for tag in filters.tags]
+        exists().where(Tag.image_number == Image.number, _names(Tag.key, tag, "tag")) for tag in filters.tags]
     if filters.subjects or filters.colours or filters.actions:
-        conditions += [exists().where(Characteristic.image_number == Image.number, _names(Characteristic.key, subject))
-                       for subject in filters.subjects]
+        conditions += [exists().where(Characteristic.image_number == Image.number,
+                                      _names(Characteristic.key, subject, "subject")) for subject in filters.subjects]
         conditions.append(exists().where(Characteristic.image_number == Image.number, _bound(filters)))
     return conditions
 
 
 def _bound(filters: Filters) -> ColumnElement[bool]:
     """One characteristic with one of the subjects, all the colours and all the actions."""
-    parts = [or_(*(_names(Characteristic.key, subject) for subject in filters.subjects))] if filters.subjects else []
+    subjects = [_names(Characteristic.key, subject, "subject") for subject in filters.subjects]
+    parts = [or_(*subjects)] if subjects else []
     for kind, values in (("colour", filters.colours), ("action", filters.actions)):
         parts += [exists().where(Trait.characteristic_id == Characteristic.id, Trait.kind == kind,
-                                 _names(Trait.key, value)) for value in values]
+                                 _names(Trait.key, value, kind)) for value in values]
     return and_(*parts)
 
 
-def _names(column: InstrumentedAttribute[str], value: str) -> ColumnElement[bool]:
+def _names(column: InstrumentedAttribute[str], value: str, field: str) -> ColumnElement[bool]:
     """`ball` is named by `ball` and by `tennis ball`, `blue` by `light blue`: the last words count."""
     wanted = key(value)
     if not wanted:
-        raise Invalid(f"{value[:40]!r} holds no word to search for")
+        raise Invalid(f"{value[:40]!r} holds no word to search for", field)
     return or_(column == wanted, column.like(f"% {wanted}"))
 
 
@@ -303,5 +305,5 @@ def _position(cursor: str) -> tuple[int, float, int]:
     try:
         exact, score, number = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
         return int(exact), float(score), int(number)
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
         raise Invalid("is not one that this service gave out; start without a cursor", "cursor") from error
