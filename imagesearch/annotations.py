@@ -11,20 +11,25 @@ LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES = 2000, 100, 100  # characters, char
 
 @dataclass(frozen=True)
 class Subject:
-    """A characteristic as a person gives it."""
+    """A characteristic as a person gives it; `derived` when they give back one that the service had derived."""
 
     subject: str
     subject_colours: Sequence[str] = ()
     subject_actions: Sequence[str] = ()
+    derived: bool = False
 
 
 @dataclass(frozen=True)
 class Annotation:
-    """What a person says of a picture; None says nothing, an empty list says there are none."""
+    """What a person says of a picture; None says nothing, an empty list says there are none.
+
+    `kept_tags` are the model's that stay the model's where `tags` are given.
+    """
 
     caption: str | None = None
     tags: Sequence[str] | None = None
     characteristics: Sequence[Subject] | None = None
+    kept_tags: Sequence[str] = ()
 
     def __bool__(self) -> bool:
         return any(x is not None for x in (self.caption, self.tags, self.characteristics))
@@ -35,14 +40,14 @@ def checked(annotation: Annotation) -> Annotation:
     caption = None if annotation.caption is None else _text(annotation.caption, "caption", LONGEST_CAPTION)
     tags = None if annotation.tags is None else _values(annotation.tags, "tags")
     if annotation.characteristics is None:
-        return Annotation(caption, tags, None)
+        return Annotation(caption, tags, None, annotation.kept_tags)
     if len(annotation.characteristics) > MOST_VALUES:
         raise Invalid(f"{len(annotation.characteristics)} characteristics; at most {MOST_VALUES}", "characteristics")
     return Annotation(caption, tags, [
         Subject(_text(s.subject, f"characteristics.{i}.subject", LONGEST_VALUE),
                 _values(s.subject_colours, f"characteristics.{i}.subject_colours"),
-                _values(s.subject_actions, f"characteristics.{i}.subject_actions"))
-        for i, s in enumerate(annotation.characteristics)])
+                _values(s.subject_actions, f"characteristics.{i}.subject_actions"), s.derived)
+        for i, s in enumerate(annotation.characteristics)], annotation.kept_tags)
 
 
 def _values(values: Sequence[str], where: str) -> list[str]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from captioning import characteristics as grammar
 from captioning import images
 from captioning.images import Picture
-from imagesearch.annotations import Annotation, checked, display_name
+from imagesearch.annotations import Annotation, Subject, checked, display_name
 from imagesearch.config import Settings
 from imagesearch.db import Characteristic, Colour, Database, Deletion, Image, Tag, Trait, Vector, now
 from imagesearch.describer import Describer, Description
@@ -145,9 +145,11 @@ class Library:
 
     # ---- changed and gone ----------------------------------------------------------------------------
 
-    def update(self, id: str, annotation: Annotation, version: int | None = None, recaption: bool = False) -> Image:
+    def update(self, id: str, annotation: Annotation, version: int | None = None, recaption: bool = False,
+               whole: bool = False) -> Image:
         """What a person writes replaces what stood there; `recaption` asks for a generated caption instead.
 
+        :param whole: the lists given are all there is; else what was derived about other subjects stays
         Raises NotFound, Invalid, and Changed when `version` is given and is not the image's.
         """
         annotation = checked(annotation)
@@ -160,8 +162,9 @@ class Library:
             image = self._one(session, id)
             self._expect(image, version)
             if description:
+                image.caption_source = None  # asked for, so it may replace what a person wrote
                 self._set_description(image, description)
-            self._annotate(image, annotation)
+            self._annotate(image, annotation, whole)
             self._touch(session, image)
         return image
 
@@ -178,10 +181,11 @@ class Library:
                 self._touch(session, image)
         return image
 
-    def delete(self, id: str) -> None:
-        """Row, words and vectors in one transaction, then the file. Raises NotFound."""
+    def delete(self, id: str, version: int | None = None) -> None:
+        """Row, words and vectors in one transaction, then the file. Raises NotFound, and Changed as `update` does."""
         with self.database.write() as session:
             image = self._one(session, id)
+            self._expect(image, version)
             self.text.remove(session, image.number)
             session.add(Deletion(image_number=image.number))
             session.execute(delete(Image).where(Image.number == image.number))
@@ -270,27 +274,34 @@ class Library:
             image.caption_model, image.caption_confidence = description.caption_model, description.confidence
         _derive(image, description.characteristics)
 
-    def _annotate(self, image: Image, annotation: Annotation) -> None:
+    def _annotate(self, image: Image, annotation: Annotation, whole: bool = False) -> None:
         """Applies what a person says; the models' own rows about the same thing make way."""
         if annotation.caption is not None:
             image.caption, image.caption_source = annotation.caption, "user"
             image.caption_model = image.caption_confidence = None
             _derive(image, grammar.from_caption(annotation.caption))
         if annotation.tags is not None:
-            image.tags = [Tag(name=name, key=key(name)) for name in annotation.tags]
+            given = {key(name): name for name in annotation.tags}
+            kept = {key(name) for name in annotation.kept_tags} - given.keys()
+            image.tags = [Tag(name=given[k], key=k) for k in given] + [
+                t for t in image.tags if t.source == "model" and t.key in kept]
         if annotation.characteristics is not None:
-            given = [_characteristic(s.subject, s.subject_colours, s.subject_actions, "user")
-                     for s in annotation.characteristics]
-            subjects = {c.key for c in given}
-            derived = [c for c in image.characteristics if c.source != "user" and c.key not in subjects]
-            image.characteristics = given + derived
+            derived = [c for c in image.characteristics if c.source != "user"]
+            said = _said(annotation.characteristics, derived)
+            subjects = {c.key for c in said}
+            image.characteristics = said + [c for c in derived if not whole and c.key not in subjects]
 
     def _touch(self, session: Session, image: Image) -> None:
         """A new version, and its words in the text index, in the caller's transaction."""
         image.version, image.updated_at = image.version + 1, now()
         session.flush()
-        self.text.put(session, image.number, image.caption or "", " ".join(t.name for t in image.tags),
-                      " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
+        self.text.put(session, image.number, *self.searchable(image))
+
+    @staticmethod
+    def searchable(image: Image) -> tuple[str, str, str]:
+        """What the text index holds of an image: caption, tags, characteristics."""
+        return (image.caption or "", " ".join(t.name for t in image.tags),
+                " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
 
     @staticmethod
     def _expect(image: Image, version: int | None) -> None:
@@ -311,6 +322,22 @@ def _derive(image: Image, found: Iterable[grammar.Characteristic]) -> None:
     subjects = {c.key for c in given}
     derived = [_characteristic(c.subject, c.subject_colours, c.subject_actions, "caption") for c in found]
     image.characteristics = given + [c for c in derived if c.key not in subjects]
+
+
+def _said(subjects: Sequence[Subject], derived: Sequence[Characteristic]) -> list[Characteristic]:
+    """What a person gave, as rows. What they gave back unchanged stays derived, so that a new caption replaces it."""
+    rows = []
+    for s in subjects:
+        row = _characteristic(s.subject, s.subject_colours, s.subject_actions, "user")
+        same = next((d for d in derived if s.derived and _content(d) == _content(row)), None)
+        if same is not None:
+            row.source = same.source
+        rows.append(row)
+    return rows
+
+
+def _content(row: Characteristic) -> tuple[str, list[tuple[str, str]]]:
+    return row.key, [(t.kind, t.key) for t in row.traits]
 
 
 def _characteristic(subject: str, colours: Sequence[str], actions: Sequence[str], source: str) -> Characteristic:
