@@ -1,8 +1,10 @@
 """The one place that names concrete classes: settings in, a working service out."""
+import logging
 import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy import text
 
@@ -18,6 +20,11 @@ from imagesearch.search import Search
 from imagesearch.storage import FolderStorage
 from imagesearch.worker import Worker
 
+if TYPE_CHECKING:
+    from captioning.joint import Joint
+
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Services:
@@ -32,9 +39,8 @@ class Services:
     def describer(self) -> Describer:
         with _loading:
             settings = self.settings
-            joint = None if settings.joint == "none" else registry.load(settings.joint, settings.models_dir)
             return Describer(registry.load(settings.encoder, settings.models_dir),
-                             registry.load(settings.captioner, settings.models_dir), joint)
+                             registry.load(settings.captioner, settings.models_dir), self._joint())
 
     @cached_property
     def library(self) -> Library:
@@ -49,6 +55,16 @@ class Services:
     @cached_property
     def worker(self) -> Worker:
         return Worker(self.library)
+
+    def _joint(self) -> "Joint | None":
+        """Only `mode=visual` needs it, so the service runs without it."""
+        if self.settings.joint == "none":
+            return None
+        try:
+            return cast("Joint", registry.load(self.settings.joint, self.settings.models_dir))
+        except registry.ModelMissing as error:
+            log.warning("text search compares words alone: %s", error)
+            return None
 
     def warm(self) -> None:
         """Loads the models, runs each once and fills the indexes, so that no request pays for it."""
