@@ -1,0 +1,29 @@
+"""The service over HTTP: settings in, a WSGI application out."""
+from flask import Flask, redirect, url_for
+from werkzeug.wrappers import Response
+
+from imagesearch.bootstrap import Services, build
+from imagesearch.config import Settings
+from imagesearch.web import auth, docs, images, lifecycle, logs, openapi, problems, safety, searches, service, uploads
+from imagesearch.web.multipart import largest_body
+
+
+def create_app(settings: Settings | None = None, services: Services | None = None) -> Flask:
+    """Loads no model; `app.extensions["imagesearch"].start()` does, and the first request at the latest."""
+    services = services or build(settings or Settings.from_environment())
+    app = openapi.create(services.settings)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config.update(LOG_LEVEL=services.settings.log_level, MAX_CONTENT_LENGTH=largest_body(services.settings))
+    for part in (logs, safety, problems):
+        part.init_app(app)
+    lifecycle.init_app(app, services)
+    auth.init_app(app)
+    for api in (uploads.api, images.api, searches.api, service.api):
+        app.register_api(api)
+    app.register_blueprint(docs.pages)
+    app.add_url_rule("/", "home", home)
+    return app
+
+
+def home() -> Response:
+    return redirect(url_for("docs.docs"))

@@ -1,0 +1,12 @@
+"""Addresses of the page after this one."""
+from urllib.parse import urlencode
+
+from flask import request
+
+
+def next_page(cursor: str | None) -> str | None:
+    """The same request from `cursor` on."""
+    if cursor is None:
+        return None
+    asked = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
+    return f"{request.script_root}{request.path}?{urlencode([*asked, ('cursor', cursor)])}"

@@ -1,0 +1,77 @@
+"""Finding pictures."""
+from time import perf_counter
+
+from flask import Response, g, request
+from flask_openapi3 import APIBlueprint
+
+from imagesearch.search import Results
+from imagesearch.web import schemas, zips
+from imagesearch.web.lifecycle import services
+from imagesearch.web.multipart import Form
+from imagesearch.web.openapi import KEY, SEARCH, answers, form_body, refusals, request_headers
+from imagesearch.web.paging import next_page
+
+api = APIBlueprint("searches", __name__, abp_tags=[SEARCH], abp_security=KEY)
+FOUND = answers(schemas.Results, {200: "What was found, best first."})
+FOUND[200]["content"]["application/zip"] = {"schema": {}}
+AS_ZIP = request_headers("Accept")
+
+
+@api.get("/search", openapi_extensions=AS_ZIP, responses={**FOUND, **refusals(422)})
+def search(query: schemas.TextQuery) -> Response:
+    """By words
+
+    Captions, tags and characteristics are searched, ranked by BM25 with stemming; where a joint model is installed
+    the pictures themselves are compared with the words as well. An exact phrase of a caption comes first. Nothing
+    below the query's own cut-off is given, so nonsense finds nothing. `matched` says why an image was found.
+    """
+    return _answer(services().search.by_text(query.q, query.mode, query.filters(), query.cut()))
+
+
+@api.get("/search/features", openapi_extensions=AS_ZIP, responses={**FOUND, **refusals(422)})
+def search_features(query: schemas.CutQuery) -> Response:
+    """By what is in the picture
+
+    All that is given must hold, and colours and actions of one and the same subject: a red car, not a red anything
+    beside a car. Values are stemmed and case-folded, and `gray` is `grey`.
+    """
+    return _answer(services().search.by_features(query.filters(), query.cut()))
+
+
+@api.get("/search/suggest", responses={**answers(schemas.Suggestions, {200: "At most ten."}), **refusals(422)})
+def suggest(query: schemas.SuggestQuery) -> Response:
+    """Completions for a search box"""
+    return schemas.Suggestions(suggestions=services().search.suggest(query.q)).response()
+
+
+@api.post("/similar", openapi_extensions=form_body(schemas.QueryForm) | AS_ZIP, responses={
+    **FOUND, **refusals(413, 415, 422)})
+def search_by_image(query: schemas.CutQuery) -> Response:
+    """By another picture
+
+    The pictures most like the one sent, which is not stored. `score` is the cosine similarity. To go on, send the
+    picture again to `next`.
+    """
+    form = Form(request, services().settings, ("image", "image_file"), ())
+    data = form.data(form.files(1)[0])
+    return _answer(services().search.by_image(data, query.filters(), query.cut()))
+
+
+@api.get("/images/<id>/similar", openapi_extensions=AS_ZIP, responses={**FOUND, **refusals(404, 422)})
+def similar_images(path: schemas.ImagePath, query: schemas.CutQuery) -> Response:
+    """Images like this one
+
+    Itself left out. `score` is the cosine similarity.
+    """
+    return _answer(services().search.similar_to(path.id, query.filters(), query.cut()))
+
+
+def _answer(found: Results) -> Response:
+    took = (perf_counter() - g.started) * 1000
+    results = schemas.Results(
+        results=[schemas.Result.of(hit) for hit in found.hits], total=found.total, cutoff=found.cutoff,
+        next=next_page(found.next), took_ms=round(took, 2))
+    accepted = request.accept_mimetypes.best_match(["application/json", "application/zip"], "application/json")
+    answer = zips.response(found.hits, results) if accepted == "application/zip" else results.response()
+    answer.vary.add("Accept")
+    return answer

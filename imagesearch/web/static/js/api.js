@@ -1,0 +1,45 @@
+/** The service's answer to a bad request (RFC 9457): `message` says what was wrong, `status` is HTTP's. */
+export class Problem extends Error {
+  constructor({status, title, detail, errors}) {
+    super(detail || title || `The service answered ${status}`);
+    Object.assign(this, {status, errors: errors ?? []});
+  }
+}
+
+/** JSON of an address, null where there is no content. Throws Problem, and AbortError when `signal` says so. */
+export async function ask(url, options = {}) {
+  let response;
+  try {
+    response = await fetch(url, {...options, headers: {Accept: "application/json", ...options.headers}});
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem({status: 0, detail: "The service does not answer. Is it running?"});
+  }
+  if (response.status === 401) signIn();
+  if (response.status === 204) return null;
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Problem({status: response.status, title: response.statusText, ...body});
+  return body;
+}
+
+export function patch(image, changes) {
+  return ask(image.url, {
+    method: "PATCH", body: JSON.stringify(changes), headers: {"Content-Type": "application/merge-patch+json"},
+  });
+}
+
+export function post(url, body) {
+  return ask(url, {method: "POST", body: JSON.stringify(body), headers: {"Content-Type": "application/json"}});
+}
+
+/** Whether the service lists an endpoint: asked once, for the parts of the page that need one. */
+export async function offers(path) {
+  described ??= ask("openapi.json").then((document) => new Set(Object.keys(document.paths)), () => new Set());
+  return (await described).has(path);
+}
+
+export function signIn() {
+  window.location.assign("key");
+}
+
+let described;

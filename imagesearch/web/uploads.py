@@ -1,0 +1,84 @@
+"""Taking pictures in."""
+from flask import Response, request
+from flask_openapi3 import APIBlueprint
+from pydantic import TypeAdapter
+from werkzeug.datastructures import FileStorage
+
+from imagesearch.annotations import Annotation, display_name
+from imagesearch.library import Added
+from imagesearch.web import problems, schemas
+from imagesearch.web.lifecycle import services
+from imagesearch.web.multipart import Form
+from imagesearch.web.openapi import KEY, UPLOADS, answers, form_body, refusals, request_headers
+
+api = APIBlueprint("uploads", __name__, abp_tags=[UPLOADS], abp_security=KEY)
+FILES, TEXTS = ("image", "image_file"), ("caption", "characteristics", "tags")
+CHARACTERISTICS = TypeAdapter(list[schemas.GivenCharacteristic])
+
+
+@api.post("/upload", openapi_extensions=form_body(schemas.UploadForm) | request_headers("Prefer"), responses={
+    **answers(schemas.Image, {201: "Stored and described.", 200: "These bytes were here already.",
+                              202: "Stored; it will be described (`Prefer: respond-async`)."}, {201: ["Location"]}),
+    **answers(schemas.UploadResults, {207: "Several files, each with its own status."}),
+    **refusals(400, 409, 413, 415, 422, 507)})
+def upload() -> Response:
+    """Store one picture or several
+
+    Without a `caption` the models write one before the answer is sent; with the header `Prefer: respond-async` the
+    answer comes at once, the image is `pending`, and the work survives a restart.
+
+    The same bytes again give the record that exists, with the caption, tags or characteristics given now applied to
+    it. What is given holds of every file of the request. Of several files each succeeds or fails on its own.
+    """
+    form = Form(request, services().settings, FILES, TEXTS)
+    annotation = _annotation(form)
+    files = form.files(services().settings.max_files)
+    wait = "respond-async" not in _preferences()
+    if len(files) > 1:
+        results = [_result(form, file, annotation, wait) for file in files]
+        return schemas.UploadResults(results=results).response(207)
+    added = _add(form, files[0], annotation, wait)
+    image = schemas.Image.of(added.image)
+    headers = {"Location": image.url} if added.created else {}
+    if _status(added) == 202:
+        headers["Preference-Applied"] = "respond-async"
+    return image.response(_status(added), **headers)
+
+
+def _annotation(form: Form) -> Annotation:
+    tags, given = form.text("tags"), form.json("characteristics", CHARACTERISTICS)
+    return Annotation(
+        caption=form.text("caption"),
+        tags=None if tags is None else [tag for tag in tags.split(",") if tag.strip()],
+        characteristics=None if given is None else [c.subject_of() for c in given])
+
+
+def _add(form: Form, file: FileStorage, annotation: Annotation, wait: bool) -> Added:
+    added = services().library.add(form.data(file), file.filename or "", annotation, wait)
+    if added.image.status == "pending":
+        services().worker.wake()
+    return added
+
+
+def _result(form: Form, file: FileStorage, annotation: Annotation, wait: bool) -> schemas.UploadResult:
+    """One of several; an error is its own, not the request's."""
+    name = display_name(file.filename or "")
+    try:
+        added = _add(form, file, annotation, wait)
+    except Exception as error:
+        problem = problems.of(error)
+        problems.record(error, problem)
+        return schemas.UploadResult(filename=name, status=problem.status, problem=problem)
+    return schemas.UploadResult(filename=name, status=_status(added), image=schemas.Image.of(added.image))
+
+
+def _status(added: Added) -> int:
+    if not added.created:
+        return 200
+    return 202 if added.image.status == "pending" else 201
+
+
+def _preferences() -> set[str]:
+    """The names in `Prefer` (RFC 7240)."""
+    given = ",".join(request.headers.getlist("Prefer")).lower()
+    return {part.split(";")[0].split("=")[0].strip() for part in given.split(",")}

@@ -1,0 +1,48 @@
+"""The originals that a search found, as a ZIP."""
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import PurePath
+from tempfile import SpooledTemporaryFile
+
+from flask import Response, send_file
+
+from captioning.images import EXTENSIONS
+from imagesearch import db
+from imagesearch.errors import NotFound
+from imagesearch.search import Hit
+from imagesearch.web.lifecycle import services
+from imagesearch.web.schemas import Results
+
+IN_MEMORY = 32 * 2**20  # bytes; more goes to the disk
+FORBIDDEN = '<>:"/\\|?*'  # in a filename, on one system or another
+
+
+def response(hits: Sequence[Hit], results: Results) -> Response:
+    """Stored, not deflated: photos do not get smaller. `results.json` names each result's file, null for a lost one."""
+    file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the response closes it
+    listed = results.model_dump(mode="json")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for rank, (hit, result) in enumerate(zip(hits, listed["results"], strict=True), 1):
+            result["file"] = _put(archive, rank, hit.image)
+        archive.writestr("results.json", json.dumps(listed, indent=1, ensure_ascii=False))
+    size = file.tell()
+    file.seek(0)
+    answer = send_file(file, "application/zip", as_attachment=True, download_name="results.zip")
+    answer.content_length = size
+    return answer
+
+
+def _put(archive: zipfile.ZipFile, rank: int, image: db.Image) -> str | None:
+    try:
+        data = services().library.original(image)
+    except NotFound:
+        return None
+    archive.writestr(name := safe_name(rank, image), data)
+    return name
+
+
+def safe_name(rank: int, image: db.Image) -> str:
+    """`001-garden.jpg`: unique by its rank, and a plain name on every system."""
+    stem = "".join("_" if c in FORBIDDEN else c for c in PurePath(image.filename).stem)[:80].strip(". ")
+    return f"{rank:03}-{stem or 'image'}{EXTENSIONS[image.format]}"
