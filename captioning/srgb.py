@@ -20,14 +20,14 @@ def convert(image: Image.Image, at_least: int) -> Image.Image:
     Transparency is laid on white. More than eight bits a pixel are scaled to eight, never clipped.
     """
     factor = max(1, min(image.size) // at_least)
+    plain = factor == 1 and image.mode in _REDUCIBLE and not image.has_transparency_data
+    picture = _to_srgb(image if plain else _reduced(image, factor), image.info.get("icc_profile"))
+    picture.info = {}  # else the profile and the EXIF block would travel into every file saved from it
+    return picture
+
+
+def _reduced(image: Image.Image, factor: int) -> Image.Image:
     mode = _target_mode(image)
-    profile = image.info.get("icc_profile")
-    if factor == 1 and mode == image.mode:
-        return _to_srgb(image, profile)
-    return _to_srgb(_reduced(image, mode, factor), profile)
-
-
-def _reduced(image: Image.Image, mode: str, factor: int) -> Image.Image:
     black, white = _grey_range(image)
     width, height = image.size
     rows = factor * max(1, BAND_PIXELS // (width * factor))
@@ -71,12 +71,13 @@ def _grey_range(image: Image.Image) -> tuple[float, float]:
     else:
         low, high = np.asarray(image.getextrema(), dtype=float)
         usual = (1, 255, 65535) if image.mode == "F" else (255, 65535)
-        black, white = next(((0.0, top) for top in usual if low >= 0 and high <= top), (low, high))
+        own = (low, high) if np.isfinite((low, high)).all() else (0.0, 255.0)
+        black, white = next(((0.0, top) for top in usual if low >= 0 and high <= top), own)
     return (white, black) if tags.get(_PHOTOMETRIC) == 0 else (black, white)
 
 
 def _eight_bits(band: Image.Image, black: float, white: float) -> Image.Image:
-    values = np.nan_to_num(np.asarray(band, dtype=np.float64))
+    values = np.nan_to_num(np.asarray(band, dtype=np.float64), nan=black, posinf=white, neginf=black)
     scaled = (values - black) * (255 / ((white - black) or 1))
     return Image.fromarray(np.clip(scaled + 0.5, 0, 255).astype(np.uint8))
 
@@ -91,7 +92,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 return _through(given, image)
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass  # a broken profile, or one for other channels: the numbers themselves are the best guess left
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return image.convert("RGB")
 
 
 def _through(profile: ImageCms.ImageCmsProfile, image: Image.Image) -> Image.Image:
