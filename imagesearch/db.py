@@ -73,9 +73,11 @@ class Image(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
 
-    tags: Mapped[list["Tag"]] = relationship(cascade="all, delete-orphan", order_by="Tag.id", passive_deletes=True)
+    # a person's before the model's, as they are when they are written
+    tags: Mapped[list["Tag"]] = relationship(
+        cascade="all, delete-orphan", order_by="Tag.source.desc(), Tag.id", passive_deletes=True)
     characteristics: Mapped[list["Characteristic"]] = relationship(
-        cascade="all, delete-orphan", order_by="Characteristic.id", passive_deletes=True)
+        cascade="all, delete-orphan", order_by="Characteristic.source.desc(), Characteristic.id", passive_deletes=True)
     colours: Mapped[list["Colour"]] = relationship(
         cascade="all, delete-orphan", order_by="Colour.share.desc()", passive_deletes=True)
 

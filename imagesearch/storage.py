@@ -23,6 +23,13 @@ class FolderStorage:
         if not self.path(sha256).exists():
             self._write(self.path(sha256), data)
 
+    def take_in(self, sha256: str, file: Path) -> None:
+        """Moves a file, which is on the disk of this storage and flushed, into its place."""
+        path = self.path(sha256)
+        path.parent.mkdir(exist_ok=True)
+        os.replace(file, path)
+        sync_folder(path.parent)
+
     def get(self, sha256: str) -> bytes:
         """Raises FileNotFoundError."""
         return self.path(sha256).read_bytes()
@@ -74,7 +81,7 @@ class FolderStorage:
     def _write_once(self, path: Path, data: bytes, durable: bool) -> None:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            _sync_folder(path.parent.parent)
+            sync_folder(path.parent.parent)
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -87,10 +94,10 @@ class FolderStorage:
             Path(temporary).unlink(missing_ok=True)
             raise
         if durable:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A rename is on the disk only once its folder is."""
     handle = os.open(folder, os.O_RDONLY)
     try:

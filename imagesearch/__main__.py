@@ -1,0 +1,4 @@
+"""`python -m imagesearch`."""
+from imagesearch.cli import main
+
+main(prog_name="python -m imagesearch")

@@ -1,0 +1,369 @@
+"""The command line: `python -m imagesearch --help`. It works on the same data as a running service, beside it."""
+import csv
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from tqdm import tqdm
+
+from captioning.registry import ModelDamaged, ModelMissing
+from imagesearch import archive as archives
+from imagesearch import demo as demonstration
+from imagesearch import importer, renewal
+from imagesearch.bootstrap import Services, build
+from imagesearch.config import Settings
+from imagesearch.doctor import Doctor, Finding
+from imagesearch.errors import ServiceError
+from imagesearch.keys import SCOPES
+from imagesearch.pool import interruptible
+from imagesearch.search import Cut, Filters
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended, as shells give it
+SHOWN = 10  # examples of a finding
+
+file_in = click.Path(exists=True, dir_okay=False, path_type=Path)
+file_out = click.Path(dir_okay=False, writable=True, path_type=Path)
+jobs_option = click.option("--jobs", type=click.IntRange(1, 64), default=CORES, show_default="one a core",
+                           metavar="N", help="Threads that work at once.")
+
+
+class Commands(click.Group):
+    """Turns what can go wrong into a line of text and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (ServiceError, ModelMissing, ModelDamaged) as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from error
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def main() -> None:
+    """Photos in and out of the image-search service, and its upkeep.
+
+    Settings come from the environment as the service's do: DATA_DIR (upload_folder), DATABASE_URL, STORAGE_URL,
+    MODELS_DIR and the others of the README's table. Every command but `restore` may run while the service runs.
+    """
+
+
+def services() -> Services:
+    return build(Settings.from_environment())
+
+
+def bar(items: Iterable[Any], total: int | None, unit: str = "img") -> "tqdm[Any]":
+    """Progress on the terminal; nothing where there is none."""
+    return tqdm(items, total=total, unit=unit, disable=None, smoothing=0.05, dynamic_ncols=True)
+
+
+def tell(line: str) -> None:
+    """A line to standard error, above the progress bar."""
+    tqdm.write(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+
+
+# ---- photos in ---------------------------------------------------------------------------------------
+
+@main.command("import")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--captions", type=file_in, help="A captions file to use instead of those beside the photos.")
+@click.option("--caption-column", metavar="NAME", help="Which column of it holds the captions.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N photos.")
+@click.option("--report", type=file_out, help="Write the bad files and why to this CSV.")
+@jobs_option
+def import_(folder: Path, captions: Path | None, caption_column: str | None, limit: int | None,
+            report: Path | None, jobs: int) -> None:
+    """Import every photo below FOLDER.
+
+    Captions are taken from files that lie beside the photos, in their folder or one above: descriptions.txt or
+    captions.txt (lines `NAME CAPTION`), captions.csv (a header naming an image and a caption column, or these two
+    columns) or captions.tsv. Of several lines for one photo the first counts. Photos without a line are described
+    by the model.
+
+    Run again after a stop, a crash or Ctrl-C it goes on where it was: photos already stored, by their bytes, are
+    skipped, and only what was reported as stored is stored. A caption in a file takes the place of one a model
+    wrote, never of one a person wrote.
+
+    Bad files are named and skipped. Exit status: 0 when every photo is in, 1 when some are bad, 130 after Ctrl-C.
+    """
+    service = services()
+    found = importer.look(folder, captions, caption_column, without=[service.storage.root])
+    total = min(len(found.files), limit or len(found.files))
+    click.echo(f"{len(found.files):,} photos found" + (f", {found.others:,} other files left out" * bool(found.others)))
+    bad, counts = [], Counter[str]()
+    with interruptible() as stop:
+        outcomes = importer.Importer(service.library, found).run(jobs, limit, stop)
+        for outcome in bar(outcomes, total + len(found.bad)):
+            counts[outcome.kind] += 1
+            if outcome.kind == "bad":
+                bad.append(outcome)
+                tell(f"{outcome.path}: {outcome.reason}")
+    if report:
+        _write_report(report, bad)
+    _tell_unnamed(found, whole=sum(counts.values()) >= total and not limit)
+    click.echo(importer.summary(counts))
+    _leave(stop.is_set(), bool(bad), "run the same command again to go on")
+
+
+def _write_report(path: Path, bad: list[importer.Outcome]) -> None:
+    with open(path, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        csv.writer(file).writerows([("file", "reason"), *((b.path, b.reason) for b in bad)])
+
+
+def _tell_unnamed(found: importer.Folder, whole: bool) -> None:
+    if whole and (unnamed := found.unnamed()):
+        tell(f"{len(unnamed):,} captions name no photo of this folder, for one {unnamed[0]!r}")
+
+
+def _leave(stopped: bool, troubled: bool, hint: str = "") -> None:
+    if stopped:
+        tell(f"stopped; {hint}")
+        sys.exit(INTERRUPTED)
+    sys.exit(1 if troubled else 0)
+
+
+@main.command()
+def demo() -> None:
+    """Add a handful of free photos to look at.
+
+    Some come with captions, the model describes the others. They lie in the wheels of scikit-image and scikit-learn
+    (`make demo` installs them). """
+    photos = list(demonstration.photos())
+    if not photos:
+        raise click.ClickException("neither scikit-image nor scikit-learn is installed: run `make demo`, or "
+                                   "`pip install scikit-image`")
+    service = services()
+    for path, annotation in photos:
+        added = service.library.add(path.read_bytes(), path.name, annotation)
+        author = "" if added.image.caption_source == "user" else "   (the model's words)"
+        click.echo(f"{path.name:20} {added.image.caption}{author}")
+
+
+# ---- models change -----------------------------------------------------------------------------------
+
+@main.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="Those the present model wrote as well.")
+@click.option("--before", metavar="TIME", help="With --all: only those not changed since TIME, to go on after a stop.")
+@jobs_option
+def recaption(ids: tuple[str, ...], everything: bool, before: str | None, jobs: int) -> None:
+    """Let the model write its captions anew.
+
+    Those that another model wrote, or another version of it; with IDs, those of these images. What a person wrote
+    is never touched, and the others' tags and characteristics that a person gave stay too. Run again after a stop
+    it goes on where it was. """
+    service, started = services(), datetime.now(UTC)
+    chosen = list(ids) or renewal.outdated(service.library, everything, _time(before))
+    with interruptible() as stop:
+        troubled = _follow(renewal.recaption(service.library, chosen, jobs, stop), len(chosen), "captions written")
+    hint = f"go on with: recaption --all --before {before or started.isoformat()}" if everything else (
+        "run the same command again to go on")
+    _leave(stop.is_set(), troubled, hint)
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        time = None if text is None else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time, such as 2026-01-31T12:00:00Z", param_hint="--before") from error
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
+
+
+@main.command()
+@click.option("--retire", is_flag=True, help="At the end forget the vectors of models no longer in use.")
+@jobs_option
+def reindex(retire: bool, jobs: int) -> None:
+    """Move to a new model without an outage.
+
+    Puts every image into the vector spaces of the models in use, beside those it is in already. To change a model
+    without an outage:
+
+    \b
+    1. ENCODER=new python -m imagesearch reindex           while the service runs on with the old one
+    2. restart the service with ENCODER=new                it searches the new space from its first request
+    3. ENCODER=new python -m imagesearch reindex --retire  takes in what was uploaded during 1 and 2
+
+    A running service searches the space of the model that it has loaded and is not disturbed by the new vectors.
+    Retire the old space only when no process uses the old model any more: one that starts with it would find
+    nothing. Captions stay as they are, see `recaption`. Run again after a stop it goes on where it was.
+    """
+    service = services()
+    with interruptible() as stop:
+        troubled = _follow(renewal.reindex(service.library, jobs, stop), renewal.unindexed(service.library),
+                           "images put into " + " and ".join(service.library.describer.spaces))
+    if retire and not troubled and not stop.is_set():
+        click.echo(f"{service.library.retire_spaces():,} vectors of other models forgotten")
+    elif retire:
+        tell("the old vectors are kept until every image is in the new spaces")
+    _leave(stop.is_set(), troubled, "run the same command again to go on")
+
+
+def _follow(renewed: Iterator[renewal.Renewed], total: int, done: str) -> bool:
+    """Shows progress and troubles; whether there was any."""
+    counts = Counter[bool]()
+    for one in bar(renewed, total):
+        counts[bool(one.trouble)] += 1
+        if one.trouble:
+            tell(f"{one.id}: {one.trouble}")
+    click.echo(f"{counts[False]:,} {done}" + f", {counts[True]:,} not" * bool(counts[True]))
+    return bool(counts[True])
+
+
+# ---- upkeep ------------------------------------------------------------------------------------------
+
+@main.command()
+@click.option("--repair", is_flag=True, help="Mend what can be mended without losing anything.")
+@click.option("--checksums", is_flag=True, help="Read every original and compare its SHA-256.")
+@click.option("--forget-lost", is_flag=True, help="With --repair: delete the images whose file is gone.")
+def doctor(repair: bool, checksums: bool, forget_lost: bool) -> None:
+    """Check that everything stored fits together.
+
+    Looks for files of no image, half-written files, images without their file, of wrong size, without vectors, with
+    missing or old words in the text index, not described, and for damage in the database. Harmless while the
+    service runs. Exit status: 0 when all is well, or has been mended; 1 when something is not. """
+    service = services()
+    remains = False
+    for finding in Doctor(service.library).examine(checksums, forget_lost):
+        left = _mend(finding) if repair and finding.mend else dict.fromkeys(finding.items, "")
+        remains |= bool(left) and finding.serious
+        _tell_finding(finding, left)
+    click.echo("something is left to be done" if remains else f"all is well with {service.library.count():,} images")
+    sys.exit(1 if remains else 0)
+
+
+def _mend(finding: Finding) -> dict[str, str]:
+    """What could not be mended, and why."""
+    left = {}
+    for item in bar(finding.items, len(finding.items), "it"):
+        try:
+            finding.mend(item)  # type: ignore[misc]
+        except (ServiceError, OSError) as error:
+            left[item] = str(error)
+    return left
+
+
+def _tell_finding(finding: Finding, left: dict[str, str]) -> None:
+    mended = len(finding.items) - len(left)
+    click.echo(f"{finding.trouble}: {len(finding.items):,}" + f", {mended:,} mended" * bool(mended))
+    for item, why in list(left.items())[:SHOWN]:
+        click.echo(f"    {item}" + f": {why}" * bool(why))
+    if len(left) > SHOWN:
+        click.echo(f"    … and {len(left) - SHOWN:,} more")
+    if left and finding.advice:
+        click.echo(f"    → {finding.advice}")
+
+
+@main.command()
+@click.argument("file", type=file_out)
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def backup(file: Path, force: bool) -> None:
+    """Copy all that is stored to FILE.
+
+    A ZIP of the originals and the database, with a checksum of each. Consistent while the service runs: a snapshot
+    of the database is taken at once, then the files it names are copied. FILE appears when it is whole. It holds
+    the (hashed) keys, so only its owner may read it. """
+    if file.exists() and not force:
+        raise click.ClickException(f"{file} exists; give another name, or --force")
+    service = services()
+    with tqdm(total=archives.size(service.database), unit="B", unit_scale=True, disable=None) as progress:
+        manifest = archives.backup(service.database, service.storage, file, progress.update)
+    for what, names in (("are lost, their rows are in the backup", manifest.lost),
+                        ("are damaged, and in the backup as they are", manifest.damaged)):
+        if names:
+            tell(f"{len(names):,} originals {what}, for one {names[0]}; see `doctor --checksums`")
+    if not manifest.database:
+        tell(f"only the files: the rows are in {service.database.engine.dialect.name}, back them up with its own "
+             "tool (`pg_dump` for PostgreSQL), after the files")
+    click.echo(f"{manifest.images:,} images, {file.stat().st_size / 1e6:,.1f} MB in {file}")
+    _leave(False, bool(manifest.lost or manifest.damaged))
+
+
+@main.command()
+@click.argument("file", type=file_in)
+@click.option("--replace", is_flag=True, help="Put the archive in the place of the data that are there.")
+def restore(file: Path, replace: bool) -> None:
+    """Bring back what `backup` wrote. Stop the service first.
+
+    Every checksum is compared before anything is changed; an archive that is cut off, altered or not ours is refused.
+    """
+    settings = Settings.from_environment()
+    with tqdm(total=archives.content_bytes(file), unit="B", unit_scale=True, disable=None) as progress:
+        manifest = archives.restore(settings, file, replace, progress.update)
+    click.echo(f"{manifest.images:,} images of {manifest.created_at} restored into {settings.data_dir}")
+
+
+@main.command()
+@click.option("--output", "-o", type=click.File("w", encoding="utf-8", atomic=True), default="-",
+              help="Write the JSON lines here.  [default: standard output]")
+@click.option("--zip", "target", type=file_out, help="Write the originals and results.json to this ZIP instead.")
+@click.option("--query", "-q", default="", help="Only what a search for these words finds, best first.")
+@click.option("--subject", multiple=True, help="Only images with such a subject; may repeat, as may the next three.")
+@click.option("--colour", multiple=True)
+@click.option("--action", multiple=True)
+@click.option("--tag", multiple=True)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images.")
+def export(output: IO[str], target: Path | None, query: str, subject: tuple[str, ...], colour: tuple[str, ...],
+           action: tuple[str, ...], tag: tuple[str, ...], limit: int | None) -> None:
+    """Write images as JSON lines, or as a ZIP.
+
+    Every image as a line of JSON, in the API's shape, newest first; or what a search finds, best first; or with --zip
+    the originals it finds.
+    """
+    from imagesearch import export as exporting
+
+    service, filters = services(), Filters(subject, colour, action, tag)
+    if target and not (query or filters):
+        raise click.UsageError("--zip takes what a search finds: give --query, --subject, --colour, --action or --tag "
+                               "(for everything there is `backup`)")
+    with exporting.shapes():
+        if target:
+            number = exporting.write_zip(
+                service, target, lambda: exporting.found(service, query, filters, Cut(), limit))
+            click.echo(f"{number:,} originals in {target}")
+            return
+        images = ((hit.image for hit in exporting.found(service, query, filters, Cut(), limit).hits)
+                  if query or filters else exporting.every(service))
+        for _, image in zip(range(limit) if limit else iter(int, 1), images, strict=False):
+            output.write(exporting.line(image) + "\n")
+
+
+# ---- keys --------------------------------------------------------------------------------------------
+
+@main.group()
+def keys() -> None:
+    """Make, list and revoke API keys.
+
+    They are stored hashed; a key is shown once, when it is made.
+    """
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--scope", type=click.Choice(SCOPES), default="write", show_default=True,
+              help="What the key may do; each scope includes those before it.")
+def create(name: str, scope: str) -> None:
+    """Make a key; it is valid at once."""
+    token = services().keys.create(name, scope)
+    click.echo(token)
+    tell("keep it: it is not shown again")
+
+
+@keys.command("list")
+def list_() -> None:
+    """Names, scopes and dates; the keys themselves are not known."""
+    for key in services().keys.all():
+        click.echo(f"{key.name:30} {key.scopes:6} {key.created_at:%Y-%m-%d %H:%M} UTC")
+
+
+@keys.command()
+@click.argument("name")
+def revoke(name: str) -> None:
+    """End a key's validity at once."""
+    services().keys.revoke(name)
+    click.echo(f"{name} is revoked")

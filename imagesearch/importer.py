@@ -1,0 +1,220 @@
+"""A folder of photos into the library: every file once, bad ones skipped and named, resumable at any point."""
+import hashlib
+import os
+import stat
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import select
+
+from captioning import image_bytes
+from imagesearch import descriptions
+from imagesearch.annotations import Annotation
+from imagesearch.db import Image
+from imagesearch.descriptions import Table
+from imagesearch.errors import ServiceError, TooLarge
+from imagesearch.library import Library
+from imagesearch.pool import spread
+
+SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
+                      ".avif", ".heic", ".heif"])
+SNIFFED = 4096  # first bytes of a file without such a suffix, to see whether it is a picture after all
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: stored; known (its bytes are in the library); captioned (known, and its caption,
+    which a model had written, is now the one given here); or bad, for that reason."""
+
+    path: str
+    kind: Literal["stored", "known", "captioned", "bad"]
+    reason: str = ""
+
+
+@dataclass
+class Folder:
+    """What a walk found, before anything is imported."""
+
+    root: str
+    files: list[str] = field(default_factory=list)
+    bad: list[Outcome] = field(default_factory=list)  # folders and captions files that cannot be read
+    tables: dict[str, Table] = field(default_factory=dict)  # by the folder whose names they use
+    others: int = 0  # files that are no pictures
+
+    def caption(self, path: str) -> str | None:
+        """From the nearest captions file, in the photo's own folder or one above it, that names the photo."""
+        folder = os.path.dirname(path)
+        while True:
+            table = self.tables.get(folder)
+            if table and (found := table.caption(os.path.relpath(path, folder))):
+                return found
+            if folder == self.root or len(folder) <= len(self.root):
+                return None
+            folder = os.path.dirname(folder)
+
+    def unnamed(self) -> list[str]:
+        """Names in captions files that no photo has."""
+        return [name for table in self.tables.values() for name in table.unused()]
+
+
+# ---- looking -----------------------------------------------------------------------------------------
+
+def look(root: Path, captions: Path | None = None, caption_column: str | None = None,
+         without: Sequence[Path] = ()) -> Folder:
+    """Every picture below a folder in the order of their names, and the captions files that go with them.
+
+    Hidden files and folders are left out, and so are the folders `without`; links are followed, each real folder is
+    visited once. `captions` replaces the files that lie beside the photos. Raises Invalid when it cannot be used.
+    """
+    found = Folder(os.path.abspath(root))
+    if captions:
+        found.tables[found.root] = descriptions.read(captions, caption_column)
+    visited = {key for path in without if (key := _identity(path))}
+    _walk(found, found.root, visited, captions, caption_column)
+    return found
+
+
+def _walk(found: Folder, root: str, visited: set[tuple[int, int]], captions: Path | None, column: str | None) -> None:
+    waiting = [root]  # no recursion: a tree may be deeper than Python's stack
+    while waiting:
+        folder = waiting.pop()
+        if (identity := _identity(folder)) in visited:
+            continue
+        if identity:
+            visited.add(identity)
+        try:
+            with os.scandir(folder) as entries:
+                seen = sorted((e for e in entries if not e.name.startswith(".")), key=lambda entry: entry.name)
+        except OSError as error:
+            found.bad.append(Outcome(folder, "bad", f"the folder cannot be read: {error.strerror}"))
+            continue
+        if not captions:
+            _take_captions(found, folder, {entry.name for entry in seen}, column)
+        waiting += [entry.path for entry in reversed(seen) if _is(entry, os.DirEntry.is_dir)]
+        _sort_out(found, [entry for entry in seen if not _is(entry, os.DirEntry.is_dir)], captions)
+
+
+def _sort_out(found: Folder, entries: list["os.DirEntry[str]"], captions: Path | None) -> None:
+    for entry in entries:
+        if captions and os.path.abspath(captions) == entry.path:
+            continue
+        is_file = _is(entry, os.DirEntry.is_file)
+        if os.path.splitext(entry.name)[1].lower() in SUFFIXES and (is_file or entry.is_symlink()):
+            found.files.append(entry.path)  # a broken link too: that is worth a word later
+        elif is_file and entry.name not in descriptions.NAMES and _is_picture(entry.path):
+            found.files.append(entry.path)
+        elif entry.name not in descriptions.NAMES:
+            found.others += 1
+
+
+def _take_captions(found: Folder, folder: str, names: set[str], column: str | None) -> None:
+    for name in descriptions.NAMES:
+        if name in names and folder not in found.tables:
+            try:
+                found.tables[folder] = descriptions.read(Path(folder, name), column)
+            except ServiceError as error:
+                found.bad.append(Outcome(os.path.join(folder, name), "bad", str(error)))
+
+
+def _is(entry: "os.DirEntry[str]", kind: Callable[["os.DirEntry[str]"], bool]) -> bool:
+    try:
+        return kind(entry)
+    except OSError:  # a loop of links, or gone meanwhile
+        return False
+
+
+def _is_picture(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            image_bytes.sniff(file.read(SNIFFED))
+        return True
+    except (OSError, image_bytes.ImageError):
+        return False
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+        return status.st_dev, status.st_ino
+    except OSError:
+        return None
+
+
+# ---- taking in ---------------------------------------------------------------------------------------
+
+class Importer:
+    """Adds files to a library from several threads. What it reports as stored is on the disk."""
+
+    def __init__(self, library: Library, folder: Folder):
+        self.library, self.folder = library, folder
+        self._under_way: set[str] = set()
+        self._lock = threading.Lock()
+
+    def run(self, jobs: int, limit: int | None = None, stop: threading.Event | None = None) -> Iterator[Outcome]:
+        """The outcome of every file, or of the first `limit`, as they are ready.
+
+        A full disk or a lost database ends it with that exception; what has been stored stays, and another run goes
+        on from there.
+        """
+        yield from self.folder.bad
+        yield from spread(self.take_in, self.folder.files[:limit], jobs, stop)
+
+    def take_in(self, path: str) -> Outcome:
+        try:
+            return self._take_in(path, self._read(path))
+        except ServiceError as error:
+            return Outcome(path, "bad", str(error))
+
+    def _take_in(self, path: str, data: bytes) -> Outcome:
+        sha256 = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            if sha256 in self._under_way:
+                return Outcome(path, "known", "the same bytes as another file of this folder")
+            self._under_way.add(sha256)
+        try:
+            caption = self.folder.caption(path)
+            if self._is_known(sha256, caption):
+                return Outcome(path, "known")
+            added = self.library.add(data, os.path.basename(path), Annotation(caption))
+            return Outcome(path, "stored" if added.created else "captioned" if caption else "known")
+        finally:
+            with self._lock:
+                self._under_way.remove(sha256)
+
+    def _is_known(self, sha256: str, caption: str | None) -> bool:
+        """Nothing is left to do: the picture is ready, its file is there, and a person's caption, if there is one
+        here, would not replace a model's. One a person wrote stays, even if this folder has another."""
+        with self.library.database.read() as session:
+            row = session.execute(select(Image.status, Image.caption_source).where(Image.sha256 == sha256)).first()
+        if row is None or row.status != "ready" or not self.library.storage.exists(sha256):
+            return False
+        return caption is None or row.caption_source == "user"
+
+    def _read(self, path: str) -> bytes:
+        """The size is asked first: a film named .jpg is not worth reading."""
+        settings = self.library.settings
+        try:
+            status = os.stat(path)
+            if not stat.S_ISREG(status.st_mode):  # a link to a pipe would wait for ever
+                raise Unreadable("is no regular file")
+            if status.st_size > settings.max_upload_bytes:
+                raise TooLarge(f"the file has {status.st_size:,} bytes; at most {settings.max_upload_bytes:,} are "
+                               f"taken (MAX_UPLOAD_MB={settings.max_upload_mb})")
+            with open(path, "rb") as file:
+                return file.read(settings.max_upload_bytes + 1)
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {error.strerror or error}") from error
+
+
+class Unreadable(ServiceError):
+    """A file or a folder that the system will not give."""
+
+
+def summary(outcomes: Counter[str]) -> str:
+    """`12 stored, 3 known, 1 bad`."""
+    shown = [f"{outcomes[kind]:,} {kind}" for kind in ("stored", "known", "captioned", "bad") if outcomes[kind]]
+    return ", ".join(shown) or "nothing to do"
