@@ -1,0 +1,169 @@
+"""One function for each promise: what is measured, and how. Times are medians; ratios are of the same run."""
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from benchmarks.baseline import WIDTH, Tutorial, nearest, ranked_by_bleu
+from benchmarks.photos import Photos
+from benchmarks.service import Service, run_import
+from captioning import images, registry
+from imagesearch.config import Settings
+
+Figures = dict[str, Any]
+
+
+def milliseconds(action: Callable[[Any], object], items: Iterable[Any]) -> list[float]:
+    taken = []
+    for item in items:
+        started = time.perf_counter()
+        action(item)
+        taken.append(1000 * (time.perf_counter() - started))
+    return taken
+
+
+class Alone:
+    """Decoder, encoder and captioner by themselves, with the models the service would load."""
+
+    def __init__(self) -> None:
+        settings = Settings.from_environment()
+        self.encoder = registry.load(settings.encoder, settings.models_dir)
+        self.captioner = registry.load(settings.captioner, settings.models_dir)
+
+    def describe(self, photo: Path) -> str:
+        return self.caption(images.decode(photo.read_bytes()).image)
+
+    def caption(self, image: Any) -> str:
+        return str(self.captioner.caption(self.encoder.encode(image).map).text)
+
+    def images_per_second(self, photos: list[Path], threads: int) -> float:
+        """Encoder and captioner on decoded pictures, as many at once as there are threads."""
+        decoded = [images.decode(photo.read_bytes()).image for photo in photos]
+        with ThreadPoolExecutor(threads) as pool:
+            started = time.perf_counter()
+            list(pool.map(self.caption, decoded))
+            return len(photos) / (time.perf_counter() - started)
+
+
+def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) -> Figures:
+    """Photos through POST /upload, against the tutorial and against the bare models, turn by turn.
+
+    Every round takes photos that the service does not know yet. The tutorial writes as many words as the service's
+    captions have, and one more for the end of the sentence.
+    """
+    alone, tutorial = Alone(), Tutorial(_new(work / "tutorial"))
+    served: list[list[float]] = []
+    bare: list[list[float]] = []
+    plain: list[list[float]] = []
+    with Service(_new(work / "uploads")) as service:
+        warm, *batches = (photos.files[i * each : (i + 1) * each] for i in range(rounds + 1))
+        answers = [service.upload(photo) for photo in warm]
+        words = round(statistics.mean(len(answer["caption"].split()) for answer in answers)) + 1
+        alone.describe(warm[0])
+        tutorial.add(warm[0], words)
+        for batch in tqdm(batches, "upload"):
+            served.append(milliseconds(service.upload, batch))
+            bare.append(milliseconds(alone.describe, batch))
+            plain.append(milliseconds(lambda photo: tutorial.add(photo, words), batch[:plain_each]))
+        memory = service.peak_memory()
+    service_ms, bare_ms, plain_ms = (_median_of_medians(times) for times in (served, bare, plain))
+    return {
+        "service_ms": service_ms,
+        "models_alone_ms": bare_ms,
+        "tutorial_ms": plain_ms,
+        "tutorial_words": words,
+        "service_images_per_s": 1000 / service_ms,
+        "tutorial_images_per_s": 1000 / plain_ms,
+        "times_the_tutorial": plain_ms / service_ms,
+        "over_models_alone_percent": 100 * (service_ms / bare_ms - 1),
+        "peak_memory_mb": memory,
+        "rounds": rounds,
+        "photos_each_round": each,
+    }
+
+
+def importing(photos: Photos, work: Path, rounds: int, count: int, cores: int) -> Figures:
+    """`import` of a folder without captions, against encoder and captioner on all cores, turn by turn."""
+    alone = Alone()
+    part = Photos(photos.source, photos.files[:count], photos.captions[:count])
+    folder = part.staged(work / "to-import", captioned_every=0)
+    imported, bare = [], []
+    for turn in range(rounds):
+        bare.append(max(alone.images_per_second(part.files, threads) for threads in (cores, 2 * cores)))
+        imported.append(count / run_import(folder, _new(work / f"imported-{turn}")))
+    rate, best = statistics.median(imported), statistics.median(bare)
+    return {
+        "import_images_per_s": rate,
+        "models_alone_images_per_s": best,
+        "percent_of_models_alone": 100 * rate / best,
+        "photos": count,
+        "rounds": rounds,
+    }
+
+
+def searching(photos: Photos, library: Path, work: Path, requests: int) -> Figures:
+    """Text search and similar images over the whole library, one client, warm; and the tutorial's loops over it."""
+    with Service(library) as service:
+        queries = photos.queries(requests)
+        ids = _some_ids(service, requests)
+        milliseconds(lambda q: service.get("/search", q=q), queries[:20])
+        text = milliseconds(lambda q: service.get("/search", q=q), queries)
+        similar = milliseconds(lambda id: service.get(f"/images/{id}/similar"), ids)
+        memory = service.peak_memory()
+    return {
+        "text_ms": _spread(text),
+        "similar_ms": _spread(similar),
+        "tutorial_text_ms": statistics.median(milliseconds(lambda q: ranked_by_bleu(q, photos.captions), queries[:3])),
+        "tutorial_similar_ms": statistics.median(_tutorial_similar(len(photos.files), _new(work / "vectors"))),
+        "stored": len(photos.files),
+        "requests": requests,
+        "peak_memory_mb": memory,
+    }
+
+
+def starting(library: Path, rounds: int) -> Figures:
+    """Seconds from the start of gunicorn's process until /readyz says yes."""
+    taken = []
+    for _ in tqdm(range(rounds), "start"):
+        with Service(library) as service:
+            taken.append(service.ready_after)
+    return {"ready_after_s": statistics.median(taken), "slowest_s": max(taken), "rounds": rounds}
+
+
+def _some_ids(service: Service, count: int) -> list[str]:
+    """Ids from all over the library: a page's cursor leads to the next."""
+    path = "/images?limit=100"
+    ids: list[str] = []
+    while path and len(ids) < 10 * count:
+        page = service.get(path)
+        ids += [image["id"] for image in page["images"]]
+        path = page["next"]
+    return random.Random(3).sample(ids, min(count, len(ids)))
+
+
+def _tutorial_similar(count: int, folder: Path) -> list[float]:
+    vectors = np.random.default_rng(4).random((count, WIDTH), np.float32)
+    for i, vector in enumerate(vectors):
+        np.save(folder / f"{i}.npy", vector)
+    return milliseconds(lambda vector: nearest(vector, folder), vectors[:3])
+
+
+def _spread(times: list[float]) -> dict[str, float]:
+    p50, p95 = np.percentile(times, (50, 95))
+    return {"p50": float(p50), "p95": float(p95), "max": max(times)}
+
+
+def _median_of_medians(rounds: list[list[float]]) -> float:
+    return statistics.median(statistics.median(times) for times in rounds)
+
+
+def _new(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,66 @@
+"""Runs the measurements one after the other and writes results.json and RESULTS.md beside this file."""
+
+import argparse
+import json
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings
+
+from benchmarks import figures, machine, report
+from benchmarks.photos import Photos, find
+from benchmarks.service import run_import
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="imagesearch-bench-") as folder:
+        work = Path(folder)
+        photos = find(options.photos, work / "photos")
+        print(f"{len(photos.files):,} photos: {photos.source}")
+        found = {"machine": machine.describe(), "photos": {"source": photos.source, "count": len(photos.files)}}
+        found |= measured(photos, work, options)
+    found["machine"]["load_at_end"] = os.getloadavg()
+    (options.out / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    (options.out / "RESULTS.md").write_text(report.page(found), encoding="utf-8")
+    print(report.page(found))
+
+
+def measured(photos: Photos, work: Path, options: argparse.Namespace) -> figures.Figures:
+    cores = len(os.sched_getaffinity(0))
+    found = {}
+    if "upload" in options.only:
+        found["upload"] = figures.upload(photos, work, options.rounds, options.each, options.tutorial_each)
+    if "import" in options.only:
+        found["import"] = figures.importing(photos, work, options.rounds, options.imported, cores)
+    if {"search", "start"} & set(options.only):
+        library = work / "library"
+        library.mkdir()
+        run_import(photos.staged(work / "all-photos"), library)
+        if "search" in options.only:
+            found["search"] = figures.searching(photos, library, work, options.requests)
+        if "start" in options.only:
+            found["start"] = figures.starting(library, options.rounds)
+    return found
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--photos", type=int, default=7091, help="photos in the library that is searched")
+    parser.add_argument("--rounds", type=int, default=5, help="times each measurement is repeated; medians count")
+    parser.add_argument("--each", type=int, default=40, help="photos uploaded in a round")
+    parser.add_argument("--tutorial-each", type=int, default=8, help="of these, photos the tutorial describes too")
+    parser.add_argument("--imported", type=int, default=1000, help="photos imported in a round")
+    parser.add_argument("--requests", type=int, default=300, help="searches of each kind")
+    parser.add_argument("--out", type=Path, default=HERE, help="where the results go")
+    parser.add_argument("--quick", action="store_true", help="a few minutes' smaller version of all of it")
+    parser.add_argument("only", nargs="*", default=["upload", "import", "search", "start"], metavar="PART",
+                        help="upload, import, search, start; all if left out")  # fmt: skip
+    options = parser.parse_args()
+    if options.quick:
+        options.photos, options.rounds, options.each, options.tutorial_each = 400, 3, 15, 3
+        options.imported, options.requests = 150, 100
+    return options
