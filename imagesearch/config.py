@@ -30,9 +30,11 @@ class Settings:
     threads: int = setting(8, "requests served at once")
     api_keys: tuple[str, ...] = setting((), "keys that may do everything, separated by commas")
     require_key_for_reads: bool = setting(False, "`1`: reading needs a key too")
-    max_upload_mb: int = setting(25, "largest file accepted, in MiB")
+    max_upload_mb: int = setting(25, "largest file accepted, in MB (10⁶ bytes)")
     max_files: int = setting(50, "most files in one upload")
     max_pixels: int = setting(50_000_000, "largest picture accepted, width × height")
+    speech_voice: str = setting("en", "eSpeak NG's voice that speaks captions: `en`, `en-us`, `de`, `en+f3`, …")
+    speech_speed: int = setting(165, "words per minute it speaks, 80 to 450")
     log_level: str = setting("INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @property
@@ -42,7 +44,7 @@ class Settings:
 
     @property
     def max_upload_bytes(self) -> int:
-        return self.max_upload_mb * 2**20
+        return self.max_upload_mb * 10**6
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":

@@ -45,10 +45,17 @@ class FolderStorage:
 
     def thumbnail(self, sha256: str, size: int, suffix: str) -> Path:
         """Where that thumbnail is, or would be."""
-        return self._thumbnails(sha256).with_name(f"{sha256}-{size}.{suffix}")
+        return self.derived(sha256, f"{size}.{suffix}")
 
     def put_thumbnail(self, sha256: str, size: int, suffix: str, data: bytes) -> Path:
-        path = self.thumbnail(sha256, size, suffix)
+        return self.put_derived(sha256, f"{size}.{suffix}", data)
+
+    def derived(self, sha256: str, name: str) -> Path:
+        """Where a file made from the original is, or would be; it goes with the original."""
+        return self._thumbnails(sha256).with_name(f"{sha256}-{name}")
+
+    def put_derived(self, sha256: str, name: str, data: bytes) -> Path:
+        path = self.derived(sha256, name)
         self._write(path, data, durable=False)
         return path
 

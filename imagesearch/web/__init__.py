@@ -1,10 +1,23 @@
 """The service over HTTP: settings in, a WSGI application out."""
-from flask import Flask, redirect, url_for
-from werkzeug.wrappers import Response
+from flask import Flask
 
 from imagesearch.bootstrap import Services, build
 from imagesearch.config import Settings
-from imagesearch.web import auth, docs, images, lifecycle, logs, openapi, problems, safety, searches, service, uploads
+from imagesearch.web import (
+    audio,
+    auth,
+    docs,
+    gallery,
+    images,
+    lifecycle,
+    logs,
+    openapi,
+    problems,
+    safety,
+    searches,
+    service,
+    uploads,
+)
 from imagesearch.web.multipart import largest_body
 
 
@@ -18,12 +31,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         part.init_app(app)
     lifecycle.init_app(app, services)
     auth.init_app(app)
-    for api in (uploads.api, images.api, searches.api, service.api):
+    for api in (uploads.api, images.api, audio.api, searches.api, service.api):
         app.register_api(api)
     app.register_blueprint(docs.pages)
-    app.add_url_rule("/", "home", home)
+    app.register_blueprint(gallery.pages)
     return app
-
-
-def home() -> Response:
-    return redirect(url_for("docs.docs"))

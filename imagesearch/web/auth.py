@@ -3,6 +3,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, request
 from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.wrappers import Response as BaseResponse
 
 from imagesearch.keys import allows
 from imagesearch.web import problems
@@ -13,6 +14,9 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 OPEN_PATHS = {"/healthz", "/readyz"}  # for whatever watches over the process
 SHELLS = {"docs", "gallery", None}  # blueprints whose pages hold no image data; None: static files, unknown paths
 READING_POSTS = {"searches.search_by_image"}  # POST only because a picture does not fit into an address
+SIGNING = {"gallery.sign_in", "gallery.sign_out"}  # how a browser comes by its key, and gets rid of it
+COOKIE = "imagesearch_key"  # holds the key itself, out of reach of scripts: revoking the key ends every session
+KEPT = 180 * 24 * 3600  # seconds
 
 
 def init_app(app: Flask) -> None:
@@ -27,8 +31,11 @@ def check() -> Response | None:
     if not keys.required():
         return _strange_host() or _strange_page()
     if (needed := _needed()) is None:
-        return None
+        return _strange_page() if request.endpoint in SIGNING else None
     token = _token()
+    if token is None and signed_in() and (refusal := _strange_page()) is not None:
+        return refusal  # a cookie comes along by itself, whoever made the browser send it
+    token = token or request.cookies.get(COOKIE)
     scope = keys.scope(token) if token else None
     if scope is None:
         return _unknown("this key is not known" if token else "a key is needed here")
@@ -37,8 +44,33 @@ def check() -> Response | None:
     return None
 
 
+def may(needed: str) -> bool:
+    """Whether this request's browser may read or write; the gallery asks for a key where it may not."""
+    required = services().keys.required() and (needed != "read" or services().settings.require_key_for_reads)
+    return not required or allows(services().keys.scope(_token() or request.cookies.get(COOKIE, "")), needed)
+
+
+def signed_in() -> bool:
+    return COOKIE in request.cookies
+
+
+def remember(answer: BaseResponse, token: str) -> BaseResponse:
+    """The browser sends the key by itself from now on, and only for the service's own pages."""
+    answer.set_cookie(COOKIE, token, max_age=KEPT, httponly=True, samesite="Strict", secure=request.is_secure)
+    return answer
+
+
+def forget(answer: BaseResponse) -> BaseResponse:
+    """No key any more, and no picture in the browser's caches."""
+    answer.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure)
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return answer
+
+
 def _needed() -> str | None:
     """The scope that a request needs, None for those that are open to all."""
+    if request.endpoint in SIGNING:
+        return None
     if request.method not in SAFE and request.endpoint not in READING_POSTS:
         return "write"
     shown = request.blueprint in SHELLS or request.method == "OPTIONS"

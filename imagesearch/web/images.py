@@ -15,7 +15,7 @@ from imagesearch.errors import Changed, Invalid, NotFound
 from imagesearch.web import schemas
 from imagesearch.web.lifecycle import services
 from imagesearch.web.openapi import IMAGES, KEY, answers, contents, patch_body, refusals, request_headers
-from imagesearch.web.paging import next_page
+from imagesearch.web.paging import cursor_below, keep_one_range, next_page
 
 api = APIBlueprint("images", __name__, abp_tags=[IMAGES], abp_security=KEY)
 LARGEST_PATCH = 2**20  # bytes of JSON
@@ -32,7 +32,7 @@ def list_images(query: schemas.PageQuery) -> Response:
     """
     library = services().library
     listing = library.page(query.limit, _below(query.cursor))
-    cursor = None if listing.next is None else base64.urlsafe_b64encode(str(listing.next).encode()).decode().rstrip("=")
+    cursor = None if listing.next is None else cursor_below(listing.next)
     return schemas.Listing(images=[schemas.Image.of(i) for i in listing.images], total=library.count(),
                            next=next_page(cursor)).response()
 
@@ -73,7 +73,7 @@ def delete_image(path: schemas.ImagePath) -> Response:
 def get_file(path: schemas.ImagePath) -> Response:
     """The original bytes, unchanged"""
     image = services().library.get(path.id)
-    _keep_one_range()
+    keep_one_range()
     try:
         answer = send_file(services().storage.path(image.sha256), MEDIA_TYPES[image.format], etag=image.sha256)
     except FileNotFoundError:
@@ -148,13 +148,6 @@ def _below(cursor: str | None) -> int | None:
     if not 0 <= number < 2**63:
         raise Invalid("is not one that this service gave out; start without a cursor", "cursor")
     return number
-
-
-def _keep_one_range() -> None:
-    """A range that is not understood is ignored, and so are several at once (RFC 9110, 14.2)."""
-    asked = request.range
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
-        request.environ.pop("HTTP_RANGE", None)
 
 
 def _wants_webp() -> bool:

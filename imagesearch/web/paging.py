@@ -1,4 +1,5 @@
-"""Addresses of the page after this one."""
+"""What comes in parts: pages of a listing, ranges of a file."""
+import base64
 from urllib.parse import urlencode
 
 from flask import request
@@ -10,3 +11,15 @@ def next_page(cursor: str | None) -> str | None:
         return None
     asked = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
     return f"{request.script_root}{request.path}?{urlencode([*asked, ('cursor', cursor)])}"
+
+
+def cursor_below(number: int) -> str:
+    """Where a listing goes on: with the image of the next smaller number."""
+    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def keep_one_range() -> None:
+    """A range that is not understood is ignored, and so are several at once (RFC 9110, 14.2)."""
+    asked = request.range
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        request.environ.pop("HTTP_RANGE", None)

@@ -25,6 +25,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Changed: HTTPStatus.PRECONDITION_FAILED,
     errors.ModelMissing: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.BadSetting: HTTPStatus.SERVICE_UNAVAILABLE,
     images.ImageError: HTTPStatus.UNPROCESSABLE_ENTITY,  # a stored picture over a limit that was lowered since
     registry.ModelMissing: HTTPStatus.SERVICE_UNAVAILABLE,
     registry.ModelDamaged: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,11 +1,11 @@
 """The service itself: alive, ready, measured, and which models it uses."""
-from flask import Response
+from flask import Response, request
 from flask_openapi3 import APIBlueprint
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from captioning import registry
 from imagesearch.telemetry import IMAGES, PENDING, VECTORS
-from imagesearch.web import problems, schemas
+from imagesearch.web import gallery, problems, schemas
 from imagesearch.web.lifecycle import lifecycle, services
 from imagesearch.web.openapi import KEY, SERVICE, answers, contents, refusals
 
@@ -49,7 +49,11 @@ def models() -> Response:
     settings = services().settings
     in_use = {settings.encoder, f"{settings.encoder}-similarity", settings.captioner, settings.joint}
     cards = registry.cards(settings.models_dir)
-    return schemas.Models(models=[schemas.Model.of(card, card.name in in_use) for card in cards]).response()
+    found = schemas.Models(models=[schemas.Model.of(card, card.name in in_use) for card in cards])
+    wanted = request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json")
+    answer = gallery.models_page(found) if wanted == "text/html" else found.response()
+    answer.vary.add("Accept")
+    return answer
 
 
 def _measure() -> None:

@@ -32,14 +32,9 @@ export function post(url, body) {
   return ask(url, {method: "POST", body: JSON.stringify(body), headers: {"Content-Type": "application/json"}});
 }
 
-/** Whether the service lists an endpoint: asked once, for the parts of the page that need one. */
-export async function offers(path) {
-  described ??= ask("openapi.json").then((document) => new Set(Object.keys(document.paths)), () => new Set());
-  return (await described).has(path);
-}
+/** Whether the service learns from feedback; the page says so. */
+export const learns = () => document.querySelector("main").dataset.learns === "true";
 
 export function signIn() {
   window.location.assign("key");
 }
-
-let described;

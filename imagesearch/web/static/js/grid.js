@@ -19,7 +19,7 @@ export class Grid {
   /** Takes over the tiles that the server sent. */
   adopt(hits, total) {
     Object.assign(this, {hits, total});
-    [...this.list.children].forEach((node, index) => node.remove() ?? this.live.delete(index));
+    [...this.list.children].forEach((node, index) => this.live.set(index, node));
     this.draw();
   }
 

@@ -1,0 +1,45 @@
+"""A picture's caption, spoken."""
+import hashlib
+
+from flask import Response, request, send_file
+from flask_openapi3 import APIBlueprint
+
+from imagesearch import db
+from imagesearch.errors import NotFound
+from imagesearch.speaking import speak
+from imagesearch.web import schemas
+from imagesearch.web.lifecycle import services
+from imagesearch.web.openapi import IMAGES, KEY, contents, refusals, request_headers
+from imagesearch.web.paging import keep_one_range
+
+api = APIBlueprint("audio", __name__, abp_tags=[IMAGES], abp_security=KEY)
+
+
+@api.get("/images/<id>/audio", openapi_extensions=request_headers("Range", "If-None-Match"), responses={
+    200: contents("The caption, spoken.", "audio/wav"), 206: contents("A part of it.", "audio/wav"),
+    304: {"description": "Still those words."}, **refusals(404, 416)})
+def get_audio(path: schemas.ImagePath) -> Response:
+    """The caption, spoken
+
+    By eSpeak NG, on the server; `SPEECH_VOICE` and `SPEECH_SPEED` choose how. `404` while there is no caption.
+    """
+    image = services().library.get(path.id)
+    if not image.caption:
+        raise NotFound(f"image {image.id} has no caption yet to be spoken; its status is {image.status}", "caption")
+    name = _name(image)
+    file = services().storage.derived(image.sha256, name)
+    if not file.exists():
+        settings = services().settings
+        services().storage.put_derived(image.sha256, name, speak(image.caption, settings.speech_voice,
+                                                                 settings.speech_speed))
+    keep_one_range()
+    answer = send_file(file, "audio/wav", etag=f"{image.sha256[:16]}-{name}")
+    answer.headers["Cache-Control"] = "private, no-cache"  # the caption may be changed
+    return answer
+
+
+def _name(image: db.Image) -> str:
+    """Another caption, voice or speed is another file."""
+    settings = services().settings
+    spoken = f"{settings.speech_voice}\n{settings.speech_speed}\n{image.caption}"
+    return f"spoken-{hashlib.sha256(spoken.encode()).hexdigest()[:16]}.wav"

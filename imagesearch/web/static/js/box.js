@@ -1,0 +1,99 @@
+import {ask} from "./api.js";
+import {el, find} from "./dom.js";
+
+const MOST = 6; // suggestions shown; more would cover the results that appear below them
+
+/** The search box: every change is told at once, the last word is completed (ARIA's combobox with a listbox). */
+export class Box {
+  /** @param typed called with the text at each change; @param settled when Enter or a choice ends the typing */
+  constructor(form, {typed, settled}) {
+    Object.assign(this, {typed, settled, input: find("input", form), list: find("[role=listbox]", form), at: -1});
+    this.input.addEventListener("input", () => { this.typed(this.input.value); this.suggest(); });
+    this.input.addEventListener("keydown", (event) => this.key(event));
+    this.input.addEventListener("blur", () => this.close());
+    form.addEventListener("submit", (event) => { event.preventDefault(); this.finish(); });
+    this.list.addEventListener("pointerdown", (event) => { // before the blur that closes the list
+      event.preventDefault();
+      this.choose(event.target.closest("[role=option]"));
+    });
+    addEventListener("keydown", (event) => {
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || writing(event.target)) return;
+      event.preventDefault();
+      this.input.select();
+      this.input.focus();
+    });
+  }
+
+  get value() { return this.input.value; }
+  set value(text) { if (this.input.value.trim() !== text) this.input.value = text; }
+
+  async suggest() {
+    this.pending?.abort();
+    if (!this.value.trim()) return this.close();
+    this.pending = new AbortController();
+    const address = `search/suggest?q=${encodeURIComponent(this.value.slice(0, 200))}`;
+    const {suggestions} = await ask(address, {signal: this.pending.signal}).catch(() => ({suggestions: []}));
+    const known = this.value.trim().toLowerCase();
+    this.fill(suggestions.filter((text) => text !== known).slice(0, MOST));
+  }
+
+  fill(texts) {
+    if (!texts.length || document.activeElement !== this.input) return this.close();
+    this.at = -1;
+    this.list.replaceChildren(...texts.map((text, index) =>
+      el("li", {role: "option", id: `suggestion-${index}`, "aria-selected": "false"}, text)));
+    this.list.hidden = false;
+    this.input.setAttribute("aria-expanded", "true");
+    this.input.removeAttribute("aria-activedescendant");
+  }
+
+  close() {
+    this.pending?.abort();
+    this.list.hidden = true;
+    this.input.setAttribute("aria-expanded", "false");
+    this.input.removeAttribute("aria-activedescendant");
+  }
+
+  key(event) {
+    const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    if (event.isComposing) return;
+    if (step && !this.list.hidden) {
+      event.preventDefault();
+      this.move(step);
+    } else if (event.key === "Escape") {
+      event.preventDefault();
+      if (this.list.hidden && this.value) { this.input.value = ""; this.typed(""); }
+      this.close();
+    } else if (event.key === "Enter" && !this.list.hidden && this.at >= 0) {
+      event.preventDefault();
+      this.choose(this.list.children[this.at]);
+    }
+  }
+
+  move(step) {
+    const options = [...this.list.children];
+    this.at = (this.at + step + options.length + 1) % (options.length + 1); // one past the end: the box itself
+    if (step < 0 && this.at === options.length) this.at = -1;
+    options.forEach((option, index) => option.setAttribute("aria-selected", index === this.at));
+    const chosen = options[this.at];
+    if (chosen) this.input.setAttribute("aria-activedescendant", chosen.id);
+    else this.input.removeAttribute("aria-activedescendant");
+  }
+
+  choose(option) {
+    if (!option) return;
+    this.input.value = `${option.textContent} `;
+    this.typed(this.input.value);
+    this.finish();
+  }
+
+  finish() {
+    this.close();
+    this.settled();
+  }
+}
+
+/** Whether letters typed there are text. */
+export function writing(element) {
+  return element.matches("input:not([type=checkbox]), textarea, select, [contenteditable]");
+}

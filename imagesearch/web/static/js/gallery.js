@@ -1,0 +1,331 @@
+/** The page: what is searched for is in the address bar, what was found is in the grid, the rest follows. */
+import {ask, Problem} from "./api.js";
+import {Box} from "./box.js";
+import * as chips from "./chips.js";
+import {Deletions} from "./deletion.js";
+import {announce, el, find, icon, percent, plural} from "./dom.js";
+import {receive} from "./drop.js";
+import {Grid} from "./grid.js";
+import * as searches from "./query.js";
+import {complain} from "./toast.js";
+import {Uploads} from "./uploads.js";
+import {Viewer} from "./viewer.js";
+
+const SETTLED = 1500; // ms without typing after which the next letter begins a new entry of the history
+const KEPT = 20; // results kept for the back button
+
+const lent = new Map(); // pictures that are searched by, by the name the address bar has for them
+const kept = new Map(); // what was found, by address
+let query = searches.read(location.search);
+let found = {hits: [], next: null, total: 0, cutoff: null};
+let asking = null; // the request under way
+let typing = 0; // when the last letter was typed
+let opener = null; // what had the focus before the viewer opened
+
+const grid = new Grid(find(".grid"), more);
+const box = new Box(find(".search"), {typed, settled: () => { typing = 0; find(".open", grid.list)?.focus(); }});
+const uploads = new Uploads(find(".tray"), {stored, changed});
+const deletions = new Deletions(hide);
+const viewer = new Viewer(find(".viewer"), {step, closed, changed, like, remove: (image) => deletions.add(image)});
+
+// ---- searching -------------------------------------------------------------------------------------------
+
+/** Goes to a search: a new entry of the history, or (`replace`) the present one changed. */
+function go(next, {replace = false} = {}) {
+  remember();
+  const url = searches.address(next);
+  history[replace ? "replaceState" : "pushState"](null, "", url);
+  return run(next);
+}
+
+function typed(text) {
+  const fresh = Date.now() - typing > SETTLED;
+  typing = Date.now();
+  const like = {like: "", picture: ""};
+  go({...query, ...(text.trim() ? like : {}), q: text.trim(), strictness: "", min_score: ""}, {replace: !fresh});
+}
+
+async function run(next) {
+  asking?.abort();
+  asking = new AbortController();
+  query = next;
+  const before = kept.get(searches.address(query));
+  try {
+    const answer = before ?? await fetchFirst(asking.signal);
+    show(answer);
+    scrollTo(0, before?.scroll ?? 0);
+  } catch (error) {
+    if (error.name !== "AbortError") fail(error);
+  }
+}
+
+async function fetchFirst(signal) {
+  if (!query.picture) return page(await ask(searches.endpoint(query), {signal}));
+  const picture = lent.get(query.picture);
+  if (!picture) throw new Problem({status: 0, detail: "This search was by a picture that was only lent for it. Drop it on the search box again."});
+  return page(await ask(searches.endpoint(query), {method: "POST", body: lending(picture), signal}));
+}
+
+function lending(picture) {
+  const form = new FormData();
+  form.append("image", picture, picture.name || "picture.png");
+  return form;
+}
+
+/** A listing has no scores, results have. */
+function page(answer) {
+  const hits = answer.results ?? answer.images.map((image) => ({image}));
+  return {hits, next: answer.next, total: answer.total, cutoff: answer.cutoff ?? null};
+}
+
+/** The next page of what is shown, as the end comes near. */
+async function more() {
+  const {next} = found;
+  if (!next) return;
+  const picture = lent.get(query.picture);
+  const here = found;
+  try {
+    const options = picture ? {method: "POST", body: lending(picture)} : {};
+    const answer = page(await ask(next, {...options, signal: asking?.signal}));
+    if (found !== here || found.next !== next) return;
+    found.next = answer.next;
+    grid.extend(fresh(answer.hits));
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** Without those that are shown already (an upload came between) or just deleted. */
+function fresh(hits) {
+  return hits.filter(({image}) => !deletions.waiting.has(image.id) && grid.index(image.id) < 0);
+}
+
+function remember() {
+  if (searches.everything(query)) return; // new pictures come to that one
+  kept.set(searches.address(query), {...found, hits: grid.hits, scroll: scrollY});
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value);
+}
+
+// ---- showing ---------------------------------------------------------------------------------------------
+
+function show(answer) {
+  found = {...answer, hits: answer.hits.filter(({image}) => !deletions.waiting.has(image.id))};
+  grid.show(found.hits, found.total);
+  headline();
+}
+
+/** All that stands around the grid. */
+function headline() {
+  box.value = query.q;
+  chips.draw(find(".chips"), query, grid.hits, toggle);
+  asked();
+  const count = found.total === null ? `${grid.hits.length}+ pictures` : plural(found.total, "picture");
+  const title = searches.everything(query) ? count : `${count}${searches.ranked(query) ? ", best first" : ""}`;
+  find("h1").textContent = title;
+  document.title = query.q ? `${query.q} · Image search` : "Image search";
+  cutoff();
+  nothing();
+  announce(title);
+}
+
+function cutoff() {
+  const loose = searches.looser(query);
+  const strict = searches.stricter(query);
+  find(".cutoff").replaceChildren(...(searches.ranked(query) && grid.hits.length ? [
+    found.cutoff ? `nothing below ${percent(found.cutoff)}` : "however far off",
+    loose && el("button", {type: "button", class: "link", onclick: () => go(loose)}, "Loosen"),
+    strict && el("button", {type: "button", class: "link", onclick: () => go(strict)}, "Tighten"),
+  ].filter(Boolean) : []));
+}
+
+/** An honest empty page. */
+function nothing(error) {
+  const place = find(".empty");
+  place.hidden = grid.hits.length > 0;
+  if (place.hidden || searches.everything(query) && !error) return searches.everything(query) && welcome(place);
+  const loose = error ? null : searches.looser(query);
+  const cut = found.cutoff ? ` The cut-off for this search is ${percent(found.cutoff)}.` : "";
+  place.replaceChildren(
+    el("h2", {}, error ? "That did not work" : searches.ranked(query) ? "Nothing is close enough" : "Nothing matches"),
+    el("p", {}, error ? error.message : searches.ranked(query)
+      ? `No picture is near enough to what you asked for.${cut}` : "No picture has all of these together."),
+    loose ? el("button", {type: "button", class: "strong", onclick: () => go(loose)}, "Loosen the cut-off")
+      : el("button", {type: "button", class: "strong", onclick: () => go(searches.empty())}, "Show all pictures"));
+}
+
+const invitation = find(".empty").cloneNode(true);
+
+function welcome(place) {
+  place.replaceChildren(...invitation.cloneNode(true).childNodes);
+  find(".add", place)?.addEventListener("click", () => find(".choose").click());
+}
+
+function fail(error) {
+  found = {hits: [], next: null, total: 0, cutoff: null};
+  grid.show([], 0);
+  headline();
+  nothing(error);
+  announce(error.message);
+}
+
+/** The picture that is searched by. */
+async function asked() {
+  const place = find(".query");
+  const name = query.like || query.picture;
+  place.hidden = !name;
+  if (!name || place.dataset.name === name) return;
+  place.dataset.name = name;
+  const photo = el("img", {alt: "", width: 56, height: 56});
+  const words = el("p", {}, "Pictures like this one");
+  place.replaceChildren(photo, words, el("button", {type: "button", class: "plain", "aria-label": "Search by words again",
+    onclick: () => go({...query, like: "", picture: "", strictness: "", min_score: ""})}, icon("close")));
+  if (query.like) {
+    const image = grid.hits.find((hit) => hit.image.id === name)?.image ?? await ask(`images/${encodeURIComponent(name)}`);
+    photo.src = `${image.thumbnail_url}?size=320`;
+    words.textContent = image.caption ? `Like “${image.caption}”` : "Pictures like this one";
+  } else if (lent.has(name)) {
+    photo.src = URL.createObjectURL(lent.get(name));
+  }
+}
+
+function toggle(kind, value) {
+  const held = query[kind].includes(value);
+  go({...query, [kind]: held ? query[kind].filter((other) => other !== value) : [...query[kind], value]});
+}
+
+// ---- pictures come, change and go ------------------------------------------------------------------------
+
+function stored(image) {
+  if (searches.everything(query)) {
+    found.total++;
+    grid.insert({image});
+    headline();
+  }
+  if (image.status === "pending") setTimeout(() => look(image), 1000);
+}
+
+/** Until a picture is described. */
+async function look(image) {
+  const now = await ask(image.url).catch(() => null);
+  if (now?.status === "pending") setTimeout(() => look(now), 1500);
+  else if (now) changed(now);
+}
+
+function changed(image) {
+  grid.update(image);
+  for (const {hits} of kept.values()) for (const hit of hits) if (hit.image.id === image.id) hit.image = image;
+  if (viewer.id === image.id) viewer.show(image, around(grid.index(image.id)));
+}
+
+function hide(image) {
+  const index = grid.index(image.id);
+  const hit = grid.hits[index];
+  const where = query;
+  if (viewer.id === image.id) leave(index);
+  grid.remove(image.id);
+  for (const results of kept.values()) results.hits = results.hits.filter((other) => other.image.id !== image.id);
+  if (hit && found.total !== null) found.total--;
+  headline();
+  return () => {
+    if (hit && where === query) {
+      grid.restore(hit, index);
+      if (found.total !== null) found.total++;
+      headline();
+    }
+  };
+}
+
+/** On from a picture that goes: to its neighbour, or out of the viewer. */
+function leave(index) {
+  if (grid.hits.length < 2) return viewer.close();
+  step(index + 1 < grid.hits.length ? 1 : -1);
+}
+
+function like(image) {
+  viewer.close();
+  go({...searches.empty(), like: image.id});
+}
+
+function seek(picture) {
+  const name = `${Date.now()}`;
+  lent.set(name, picture);
+  go({...searches.empty(), picture: name});
+}
+
+// ---- the viewer ------------------------------------------------------------------------------------------
+
+const around = (index) => ({before: index > 0, after: index >= 0 && index < grid.hits.length - 1});
+const opened = () => new URLSearchParams(location.search).get("image");
+
+function pictureAddress(id) {
+  const base = searches.address(query);
+  return `${base}${base.startsWith("?") ? "&" : "?"}image=${encodeURIComponent(id)}`;
+}
+
+function look_at(index) {
+  const {image} = grid.hits[index];
+  opener = document.activeElement;
+  history.pushState({viewer: true}, "", pictureAddress(image.id));
+  viewer.show(image, around(index));
+}
+
+function step(by) {
+  const index = grid.index(viewer.id) + by;
+  if (!viewer.open || index < 0 || index >= grid.hits.length) return;
+  const {image} = grid.hits[index];
+  history.replaceState(history.state, "", pictureAddress(image.id));
+  viewer.show(image, around(index));
+  announce(image.caption ?? "");
+  if (index > grid.hits.length - 10) grid.ask();
+}
+
+/** The dialog is gone, by whatever way: the address bar follows, and the focus goes to the picture's tile. */
+function closed() {
+  if (opened()) history.state?.viewer ? history.back() : history.replaceState(null, "", searches.address(query));
+  const index = grid.index(viewer.image.id);
+  (index < 0 ? opener : grid.link(index))?.focus({preventScroll: true});
+}
+
+/** What the address bar says about the viewer. */
+async function follow() {
+  const id = opened();
+  if (!id) return viewer.close();
+  const index = grid.index(id);
+  const image = index < 0 ? await ask(`images/${encodeURIComponent(id)}`).catch(complain) : grid.hits[index].image;
+  if (image?.id) viewer.show(image, around(index));
+}
+
+// ---- wiring ----------------------------------------------------------------------------------------------
+
+grid.list.addEventListener("click", (event) => {
+  const cell = event.target.closest(".tile");
+  if (!cell || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const index = grid.index(cell.dataset.id);
+  if (event.target.closest(".more-like")) { event.preventDefault(); like(grid.hits[index].image); }
+  else if (event.target.closest(".open")) { event.preventDefault(); look_at(index); }
+});
+find(".brand").addEventListener("click", (event) => { event.preventDefault(); go(searches.empty()); });
+addEventListener("popstate", async () => {
+  const next = searches.read(location.search);
+  if (searches.address(next) !== searches.address(query)) { remember(); await run(next); }
+  follow();
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && find(".menu").open) find(".menu").open = false;
+});
+addEventListener("click", (event) => {
+  if (!event.target.closest(".menu")) find(".menu").open = false;
+});
+receive({add: (files) => uploads.add(files), seek});
+
+history.scrollRestoration = "manual";
+if (searches.everything(query)) {
+  found = page(JSON.parse(find("#listing").textContent));
+  grid.adopt(found.hits, found.total);
+  headline();
+} else {
+  await run(query);
+}
+await follow();
+document.documentElement.dataset.ready = "true";
+if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {});

@@ -1,0 +1,93 @@
+import {writing} from "./box.js";
+import {details} from "./details.js";
+import {find} from "./dom.js";
+import {srcset, WORDLESS} from "./tile.js";
+import {Zoom} from "./zoom.js";
+
+const SHOWN = new Set(["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]); // formats that browsers show themselves
+
+/** One picture, large, with what is known of it. The page decides what comes before and after. */
+export class Viewer {
+  /** @param step called with -1 or 1; @param closed when the dialog is gone; the rest goes to the details */
+  constructor(dialog, {step, closed, ...actions}) {
+    Object.assign(this, {dialog, step, actions, photo: find(".frame img", dialog), pane: find(".details", dialog)});
+    const button = find("button.zoom", dialog);
+    this.zoom = new Zoom(find(".frame", dialog), (zoomed) => {
+      button.setAttribute("aria-pressed", zoomed);
+      if (zoomed) this.sharpen();
+    });
+    button.addEventListener("click", () => this.zoom.step());
+    find(".close", dialog).addEventListener("click", () => dialog.close());
+    find(".previous", dialog).addEventListener("click", () => step(-1));
+    find(".next", dialog).addEventListener("click", () => step(1));
+    dialog.addEventListener("close", () => { document.body.append(find(".toasts")); closed(); });
+    dialog.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  get open() { return this.dialog.open; }
+  get id() { return this.open ? this.image.id : null; }
+
+  /** @param around whether there is a picture before, and one after */
+  show(image, {before, after}) {
+    const same = this.open && this.image?.id === image.id;
+    this.image = image;
+    this.ends(before, after);
+    if (!same) this.picture(image);
+    this.pane.replaceChildren(...details(image, {...this.actions, shown: (fresh) => this.id === fresh.id}));
+    if (!same) this.pane.scrollTop = 0;
+    if (!this.open) {
+      this.dialog.showModal();
+      this.dialog.append(find(".toasts"));
+      find(".close", this.dialog).focus();
+    }
+  }
+
+  close() {
+    if (this.open) this.dialog.close();
+  }
+
+  ends(before, after) {
+    find(".previous", this.dialog).disabled = !before;
+    find(".next", this.dialog).disabled = !after;
+  }
+
+  picture(image) {
+    this.zoom.place(1, 0, 0);
+    this.sharp = false;
+    Object.assign(this.photo, {
+      alt: image.caption ?? WORDLESS, width: image.width, height: image.height, srcset: "",
+      src: `${image.thumbnail_url}?size=1024`,
+    });
+    this.photo.srcset = srcset(image, [320, 640, 1024]);
+    this.photo.sizes = `${Math.ceil(this.fitted(image))}px`;
+    this.photo.style.backgroundColor = image.colours[0]?.hex ?? "";
+    this.dialog.setAttribute("aria-label", `Picture: ${image.caption ?? image.filename}`);
+  }
+
+  /** CSS pixels across that the whole picture takes on this screen. */
+  fitted({width, height}) {
+    return Math.min(innerWidth, width, innerHeight * width / height);
+  }
+
+  /** The original in place of the thumbnail, once someone looks closer. */
+  sharpen() {
+    if (this.sharp || !SHOWN.has(this.image.format)) return;
+    this.sharp = true;
+    const {file_url: url} = this.image;
+    const original = new Image();
+    original.src = url;
+    original.decode().then(() => {
+      if (this.image.file_url === url) { this.photo.srcset = ""; this.photo.src = url; }
+    }, () => {}); // the thumbnail stays
+  }
+
+  key(event) {
+    if (writing(event.target) || event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = {
+      ArrowLeft: () => this.step(-1), ArrowRight: () => this.step(1), z: () => this.zoom.step(),
+      "+": () => this.zoom.to(this.zoom.scale * 1.5), "-": () => this.zoom.to(this.zoom.scale / 1.5),
+      Delete: () => this.actions.remove(this.image), l: () => this.actions.like(this.image),
+    }[event.key];
+    if (act) { event.preventDefault(); act(); }
+  }
+}
