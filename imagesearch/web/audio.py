@@ -1,7 +1,7 @@
 """A picture's caption, spoken."""
 import hashlib
 
-from flask import Response, request, send_file
+from flask import Response, send_file
 from flask_openapi3 import APIBlueprint
 
 from imagesearch import db

@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from imagesearch.library import Listing
 from imagesearch.web import auth, schemas
 from imagesearch.web.charts import plots
 from imagesearch.web.lifecycle import services
@@ -35,11 +36,13 @@ def index() -> BaseResponse | str:
     if not auth.may("read"):
         return redirect(url_for("gallery.key"))
     library = services().library
-    page = library.page(FIRST)
+    searching = any(name != "image" for name in request.args)
+    page = Listing() if searching else library.page(FIRST)
     following = None if page.next is None else url_for("images.list_images", limit=60, cursor=cursor_below(page.next))
     listing = schemas.Listing(images=[schemas.Image.of(i) for i in page.images], total=library.count(), next=following)
     return render_template("gallery/index.html", listing=listing, state=listing.model_dump(mode="json"),
-                           modules=_modules(), signed_in=auth.signed_in(), learns=LEARNING in current_app.view_functions)
+                           modules=_modules(), searching=searching, signed_in=auth.signed_in(),
+                           keys=services().keys.required(), learns=LEARNING in current_app.view_functions)
 
 
 @pages.get("/manifest.webmanifest")

@@ -15,7 +15,6 @@ export async function ask(url, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem({status: 0, detail: "The service does not answer. Is it running?"});
   }
-  if (response.status === 401) signIn();
   if (response.status === 204) return null;
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem({status: response.status, title: response.statusText, ...body});
@@ -35,6 +34,7 @@ export function post(url, body) {
 /** Whether the service learns from feedback; the page says so. */
 export const learns = () => document.querySelector("main").dataset.learns === "true";
 
-export function signIn() {
-  window.location.assign("key");
+/** What a person can do about a problem: without a key, enter one. */
+export function remedy(error) {
+  return error.status === 401 ? {action: "Enter the key", act: () => window.location.assign("key")} : {};
 }

@@ -26,7 +26,7 @@ export function details(image, actions) {
 function source(image) {
   if (image.status === "pending") return "Being described…";
   if (image.caption_source === "user") return "Your words. ";
-  return image.caption_model ? `Written by ${image.caption_model}. Change it by typing.` : "";
+  return image.caption_model ? `Written by ${image.caption_model}; type to change it.` : "";
 }
 
 async function rewrite(image, {changed}) {
@@ -68,7 +68,7 @@ function palette(colours) {
   const bar = el("div", {class: "palette", "aria-hidden": "true"}, colours.map(({hex, share}) => {
     const band = el("span");
     band.style.backgroundColor = hex;
-    band.style.flexGrow = share;
+    band.style.flexGrow = 100 * share; // a sum below 1 would not fill the bar
     return band;
   }));
   return el("div", {}, bar, el("ul", {class: "legend"}, colours.map(({name, hex, share}) =>

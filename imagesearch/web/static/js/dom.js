@@ -28,10 +28,17 @@ export function icon(name) {
   return svg;
 }
 
+// Nearer to how the words are used of things in photos than CSS's own brown, green and so on.
+const TONES = {
+  red: "#d23b30", orange: "#ef8d22", yellow: "#f1cf3b", green: "#3f9142", turquoise: "#2fb5ac", blue: "#3572c6",
+  purple: "#7e4aa6", pink: "#ee8fb2", brown: "#8a5a34", tan: "#c8a878", beige: "#eee0c4", grey: "#8d8d8d",
+  gray: "#8d8d8d",
+};
+
 /** A dot of a colour, by name or #hex; the browser ignores what is not a colour. */
 export function swatch(colour) {
   const dot = el("span", {class: "swatch", "aria-hidden": "true"});
-  dot.style.backgroundColor = colour;
+  dot.style.backgroundColor = TONES[colour.split(" ").at(-1)] ?? colour;
   return dot;
 }
 

@@ -120,7 +120,7 @@ function headline() {
   chips.draw(find(".chips"), query, grid.hits, toggle);
   asked();
   const count = found.total === null ? `${grid.hits.length}+ pictures` : plural(found.total, "picture");
-  const title = searches.everything(query) ? count : `${count}${searches.ranked(query) ? ", best first" : ""}`;
+  const title = searches.everything(query) ? count : `${count}${searches.ranked(query) && grid.hits.length ? ", best first" : ""}`;
   find("h1").textContent = title;
   document.title = query.q ? `${query.q} · Image search` : "Image search";
   cutoff();

@@ -25,6 +25,7 @@ export class Grid {
 
   show(hits, total) {
     this.clear();
+    this.list.replaceChildren(); // tiles of the server's that were never adopted
     Object.assign(this, {hits, total});
     this.list.classList.toggle("scored", hits[0]?.score !== undefined);
     this.draw();

@@ -1,3 +1,4 @@
+import {remedy} from "./api.js";
 import {announce, el, find} from "./dom.js";
 
 /** A line that goes by itself after `seconds`, with one thing to do about it. Returns how to take it away. */
@@ -12,7 +13,10 @@ export function toast(text, {action, act, seconds = 6, bad = false} = {}) {
   return gone;
 }
 
-export const complain = (error) => error.name === "AbortError" || toast(error.message, {bad: true, seconds: 10});
+export function complain(error) {
+  if (error.name === "AbortError") return;
+  toast(error.status === 401 ? "This needs a key." : error.message, {bad: true, seconds: 10, ...remedy(error)});
+}
 
 /** An open dialog covers all that is not inside it, so the toasts move in. */
 function holder() {

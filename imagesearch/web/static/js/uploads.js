@@ -1,6 +1,7 @@
-import {Problem, signIn} from "./api.js";
+import {Problem} from "./api.js";
 import {captionField} from "./caption.js";
 import {announce, el, find, plural} from "./dom.js";
+import {complain} from "./toast.js";
 
 const AT_ONCE = 2; // files on their way; the service describes one on each of two cores
 
@@ -47,6 +48,7 @@ export class Uploads {
       if (status !== 200) this.stored(image);
     } catch (error) {
       entry.say(`Refused: ${error.message}`, "bad");
+      if (error.status === 401) complain(error);
       announce(`${entry.file.name} was refused: ${error.message}`);
     }
     this.active--;
@@ -96,7 +98,6 @@ function send(file, progress) {
     request.upload.onload = () => progress(1);
     request.onerror = () => reject(new Problem({status: 0, detail: "the service does not answer"}));
     request.onload = () => {
-      if (request.status === 401) signIn();
       if (request.status < 300) resolve({status: request.status, image: request.response});
       else reject(new Problem({status: request.status, title: request.statusText, ...request.response}));
     };

@@ -6,6 +6,8 @@ import {Zoom} from "./zoom.js";
 
 const SHOWN = new Set(["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]); // formats that browsers show themselves
 
+const MAGNIFIED = 4; // times; a thumbnail-sized picture on a large screen is shown no larger than that
+
 /** One picture, large, with what is known of it. The page decides what comes before and after. */
 export class Viewer {
   /** @param step called with -1 or 1; @param closed when the dialog is gone; the rest goes to the details */
@@ -60,13 +62,14 @@ export class Viewer {
     });
     this.photo.srcset = srcset(image, [320, 640, 1024]);
     this.photo.sizes = `${Math.ceil(this.fitted(image))}px`;
-    this.photo.style.backgroundColor = image.colours[0]?.hex ?? "";
+    this.photo.style.maxWidth = `min(100%, ${MAGNIFIED * image.width}px)`;
+    this.photo.style.maxHeight = `min(100%, ${MAGNIFIED * image.height}px)`;
     this.dialog.setAttribute("aria-label", `Picture: ${image.caption ?? image.filename}`);
   }
 
   /** CSS pixels across that the whole picture takes on this screen. */
   fitted({width, height}) {
-    return Math.min(innerWidth, width, innerHeight * width / height);
+    return Math.min(innerWidth, MAGNIFIED * width, innerHeight * width / height);
   }
 
   /** The original in place of the thumbnail, once someone looks closer. */
