@@ -53,7 +53,11 @@ def checked(annotation: Annotation) -> Annotation:
 def _values(values: Sequence[str], where: str) -> list[str]:
     if len(values) > MOST_VALUES:
         raise Invalid(f"{len(values)} entries; at most {MOST_VALUES}", where)
-    return list({key(v): v for v in (_text(value, where, LONGEST_VALUE) for value in reversed(values))}.values())[::-1]
+    kept: dict[str, str] = {}
+    for value in values:
+        text = _text(value, where, LONGEST_VALUE)
+        kept.setdefault(key(text) or text, text)
+    return list(kept.values())
 
 
 def _text(value: str, where: str, longest: int) -> str:

@@ -255,7 +255,7 @@ class Library:
                 description: Description | None) -> Image:
         image = Image(id=secrets.token_urlsafe(12), sha256=sha256, filename=filename, format=picture.format,
                       width=picture.width, height=picture.height, bytes=len(data), version=0,
-                      status="ready" if description else "pending")
+                      status="ready" if description else "pending", tags=[], characteristics=[], colours=[])
         with self.database.write() as session:
             session.add(image)
             session.flush()
