@@ -27,8 +27,9 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app = openapi.create(services.settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config.update(LOG_LEVEL=services.settings.log_level, MAX_CONTENT_LENGTH=largest_body(services.settings))
-    for part in (logs, safety, problems):
-        part.init_app(app)
+    logs.init_app(app)
+    safety.init_app(app)
+    problems.init_app(app)
     lifecycle.init_app(app, services)
     auth.init_app(app)
     for api in (uploads.api, images.api, audio.api, searches.api, service.api):

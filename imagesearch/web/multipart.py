@@ -1,6 +1,7 @@
 """A `multipart/form-data` body, read within its limits and never as a whole into memory."""
 import json
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -40,18 +41,33 @@ class CappedFile(SpooledTemporaryFile[bytes]):
         return len(data)
 
 
-class Form:
-    """The parts of a body. Raises BadRequest, UnsupportedMediaType, TooLarge, Invalid."""
+@contextmanager
+def form(request: Request, settings: Settings, files: Sequence[str], texts: Sequence[str] = ()) -> Iterator["Form"]:
+    """The body's parts, while their files are open; only those names are taken.
 
-    def __init__(self, request: Request, settings: Settings, files: tuple[str, ...], texts: tuple[str, ...]):
-        self._names, self._settings = files, settings
-        self._texts, self._files = _parsed(request, settings)
+    Raises BadRequest, UnsupportedMediaType, TooLarge, Invalid.
+    """
+    opened: list[CappedFile] = []
+    try:
+        yield Form(settings, *_parsed(request, settings, opened), files, texts)
+    finally:
+        for file in opened:
+            file.close()
+
+
+class Form:
+    """The parts of a body."""
+
+    def __init__(self, settings: Settings, given_texts: MultiDict[str, str], given_files: MultiDict[str, FileStorage],
+                 files: Sequence[str], texts: Sequence[str]):
+        self._settings, self._names = settings, files
+        self._texts, self._files = given_texts, given_files
         for name in self._files:
             if name not in files:
-                _refuse(name, files + texts, "must be a text, not a file: send it without a filename")
+                _refuse(name, [*files, *texts], "must be a text, not a file: send it without a filename")
         for name in self._texts:
             if name not in texts:
-                _refuse(name, files + texts, "must be a file: send it with a filename")
+                _refuse(name, [*files, *texts], "must be a file: send it with a filename")
 
     def files(self, most: int) -> list[FileStorage]:
         """In the order of the parts. Raises Invalid where there is none."""
@@ -93,11 +109,15 @@ class Form:
         return file.read()
 
 
-def _parsed(request: Request, settings: Settings) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+def _parsed(request: Request, settings: Settings,
+            opened: list[CappedFile]) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType(f"send multipart/form-data, not {request.mimetype or 'a body without Content-Type'}")
-    parser = FormDataParser(partial(_file, settings.max_upload_bytes), LONGEST_TEXT, silent=False,
-                            max_form_parts=settings.max_files + MOST_TEXTS)
+    def open_file(*_: Any, **__: Any) -> IO[bytes]:
+        opened.append(CappedFile(settings.max_upload_bytes))
+        return opened[-1]
+
+    parser = FormDataParser(open_file, LONGEST_TEXT, silent=False, max_form_parts=settings.max_files + MOST_TEXTS)
     try:
         _, texts, files = parser.parse(
             request.stream, request.mimetype, request.content_length, request.mimetype_params)
@@ -113,15 +133,11 @@ def _parsed(request: Request, settings: Settings) -> tuple[MultiDict[str, str], 
     return texts, files
 
 
-def _file(limit: int, **_: Any) -> IO[bytes]:
-    return CappedFile(limit)
-
-
 def _length(file: FileStorage) -> int:
     return file.stream.length  # type: ignore[attr-defined]
 
 
-def _refuse(name: str, known: tuple[str, ...], hint: str) -> None:
+def _refuse(name: str, known: Sequence[str], hint: str) -> None:
     """Raises Invalid for a part that is of the wrong kind or not known at all."""
     message = hint if name in known else f"is not a part of this request; there are {', '.join(known)}"
     raise Invalid(message, display_name(name)[:LONGEST_VALUE])

@@ -105,7 +105,7 @@ def document(app: OpenAPI) -> dict[str, Any]:
 def _about(settings: Settings) -> str:
     return f"""Store photos, have them described, find them again.
 
-Errors are RFC 9457 problems. A file may have {settings.max_upload_mb} MiB, a picture {settings.max_pixels:,} pixels,
+Errors are RFC 9457 problems. A file may have {settings.max_upload_mb} MB, a picture {settings.max_pixels:,} pixels,
 an upload {settings.max_files} files. Every answer carries an `X-Request-ID`, the client's own where it sent one.
 Where a key has been set, changes need `Authorization: Bearer KEY`{
     ", and so do reads" if settings.require_key_for_reads else ""}."""

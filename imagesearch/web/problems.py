@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, render_template, request
+from flask import Response, g, render_template, request
+from flask_openapi3 import OpenAPI
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -92,8 +93,9 @@ def record(error: Exception, problem: Problem) -> None:
         log.error("%s %s failed", request.method, request.path, exc_info=error)
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: OpenAPI) -> None:
     app.register_error_handler(Exception, _handle)
+    app.validation_error_callback = validation_response
 
 
 def _handle(error: Exception) -> Response | HTTPException:

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from captioning.registry import Card
@@ -101,29 +101,41 @@ class GivenCharacteristic(_Given):
 
 
 class GivenTag(_Given):
+    """Its name alone will do."""
+
     name: str = Field(max_length=LONGEST_VALUE, examples=["dog"])
     source: Literal["user", "model"] = Field("user", description="As the service gave it; a new one is the user's.")
     confidence: float | None = Field(None, description="As the service gave it; not taken.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, given: Any) -> Any:
+        return {"name": given} if isinstance(given, str) else given
+
+
+def _or_names(schema: dict[str, Any]) -> None:
+    tags = schema["anyOf"][0]
+    tags["items"] = {"anyOf": [{"type": "string", "minLength": 1, "maxLength": LONGEST_VALUE}, tags["items"]]}
 
 
 class ImagePatch(_Given):
     """A JSON merge patch (RFC 7396): what is left out stays, a list replaces the list."""
 
     caption: str | None = Field(None, max_length=LONGEST_CAPTION, description="`null`: write a new one.")
-    tags: list[str | GivenTag] | None = Field(None, max_length=MOST_VALUES, description="`null`: none.")
+    tags: list[GivenTag] | None = Field(None, max_length=MOST_VALUES, description="`null`: none.",
+                                        json_schema_extra=_or_names)
     characteristics: list[GivenCharacteristic] | None = Field(
         None, max_length=MOST_VALUES, description="`null`: none.")
 
     def annotation(self) -> Annotation:
         """What a person says; `tags: null` says that there are none."""
         given = self.model_fields_set
-        tags = [GivenTag.model_validate({"name": t}) if isinstance(t, str) else t for t in self.tags or ()]
         return Annotation(
             caption=self.caption,
-            tags=[t.name for t in tags if t.source == "user"] if "tags" in given else None,
+            tags=[t.name for t in self.tags or () if t.source == "user"] if "tags" in given else None,
             characteristics=([c.subject_of() for c in self.characteristics or ()]
                              if "characteristics" in given else None),
-            kept_tags=[t.name for t in tags if t.source == "model"])
+            kept_tags=[t.name for t in self.tags or () if t.source == "model"])
 
     @property
     def recaption(self) -> bool:

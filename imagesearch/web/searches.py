@@ -7,11 +7,12 @@ from flask_openapi3 import APIBlueprint
 from imagesearch.search import Results
 from imagesearch.web import schemas, zips
 from imagesearch.web.lifecycle import services
-from imagesearch.web.multipart import Form
+from imagesearch.web.multipart import form
 from imagesearch.web.openapi import KEY, SEARCH, answers, form_body, refusals, request_headers
 from imagesearch.web.paging import next_page
 
 api = APIBlueprint("searches", __name__, abp_tags=[SEARCH], abp_security=KEY)
+FILES = ("image", "image_file")
 FOUND = answers(schemas.Results, {200: "What was found, best first."})
 FOUND[200]["content"]["application/zip"] = {"schema": {}}
 AS_ZIP = request_headers("Accept")
@@ -52,8 +53,8 @@ def search_by_image(query: schemas.CutQuery) -> Response:
     The pictures most like the one sent, which is not stored. `score` is the cosine similarity. To go on, send the
     picture again to `next`.
     """
-    form = Form(request, services().settings, ("image", "image_file"), ())
-    data = form.data(form.files(1)[0])
+    with form(request, services().settings, FILES) as parts:
+        data = parts.data(parts.files(1)[0])
     return _answer(services().search.by_image(data, query.filters(), query.cut()))
 
 

@@ -8,7 +8,7 @@ from imagesearch.annotations import Annotation, display_name
 from imagesearch.library import Added
 from imagesearch.web import problems, schemas
 from imagesearch.web.lifecycle import services
-from imagesearch.web.multipart import Form
+from imagesearch.web.multipart import Form, form
 from imagesearch.web.openapi import KEY, UPLOADS, answers, form_body, refusals, request_headers
 
 api = APIBlueprint("uploads", __name__, abp_tags=[UPLOADS], abp_security=KEY)
@@ -30,41 +30,44 @@ def upload() -> Response:
     The same bytes again give the record that exists, with the caption, tags or characteristics given now applied to
     it. What is given holds of every file of the request. Of several files each succeeds or fails on its own.
     """
-    form = Form(request, services().settings, FILES, TEXTS)
-    annotation = _annotation(form)
-    files = form.files(services().settings.max_files)
-    wait = "respond-async" not in _preferences()
-    if len(files) > 1:
-        results = [_result(form, file, annotation, wait) for file in files]
-        return schemas.UploadResults(results=results).response(207)
-    added = _add(form, files[0], annotation, wait)
-    image = schemas.Image.of(added.image)
+    with form(request, services().settings, FILES, TEXTS) as parts:
+        annotation = _annotation(parts)
+        files = parts.files(services().settings.max_files)
+        wait = "respond-async" not in _preferences()
+        if len(files) > 1:
+            results = [_result(parts, file, annotation, wait) for file in files]
+            return schemas.UploadResults(results=results).response(207)
+        return _answer(_add(parts, files[0], annotation, wait))
+
+
+def _answer(added: Added) -> Response:
+    image, status = schemas.Image.of(added.image), _status(added)
     headers = {"Location": image.url} if added.created else {}
-    if _status(added) == 202:
+    if status == 202:
         headers["Preference-Applied"] = "respond-async"
-    return image.response(_status(added), **headers)
+    return image.response(status, **headers)
 
 
-def _annotation(form: Form) -> Annotation:
-    tags, given = form.text("tags"), form.json("characteristics", CHARACTERISTICS)
+def _annotation(parts: Form) -> Annotation:
+    tags, given = parts.text("tags"), parts.json("characteristics", CHARACTERISTICS)
     return Annotation(
-        caption=form.text("caption"),
+        caption=parts.text("caption"),
         tags=None if tags is None else [tag for tag in tags.split(",") if tag.strip()],
         characteristics=None if given is None else [c.subject_of() for c in given])
 
 
-def _add(form: Form, file: FileStorage, annotation: Annotation, wait: bool) -> Added:
-    added = services().library.add(form.data(file), file.filename or "", annotation, wait)
+def _add(parts: Form, file: FileStorage, annotation: Annotation, wait: bool) -> Added:
+    added = services().library.add(parts.data(file), file.filename or "", annotation, wait)
     if added.image.status == "pending":
         services().worker.wake()
     return added
 
 
-def _result(form: Form, file: FileStorage, annotation: Annotation, wait: bool) -> schemas.UploadResult:
+def _result(parts: Form, file: FileStorage, annotation: Annotation, wait: bool) -> schemas.UploadResult:
     """One of several; an error is its own, not the request's."""
     name = display_name(file.filename or "")
     try:
-        added = _add(form, file, annotation, wait)
+        added = _add(parts, file, annotation, wait)
     except Exception as error:
         problem = problems.of(error)
         problems.record(error, problem)
