@@ -1,0 +1,59 @@
+"""Fixtures chain: settings → app → services, client. Everything is real: models, database, files."""
+import importlib.util
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from imagesearch.bootstrap import Services, build
+from imagesearch.config import Settings
+from imagesearch.web import create_app
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """A folder of free photos: `astronaut.png`, `chelsea.png` (a cat), `coffee.png`, `rocket.jpg` and others, out of
+    the scikit-image wheel."""
+    found = importlib.util.find_spec("skimage")
+    assert found is not None
+    assert found.submodule_search_locations
+    return Path(found.submodule_search_locations[0]) / "data"
+
+
+@pytest.fixture(scope="session")
+def photo(photos: Path) -> Callable[[str], bytes]:
+    return lambda name: (photos / name).read_bytes()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", log_level="WARNING")
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[Flask]:
+    """An application, and everything behind it stopped and closed afterwards."""
+    services = build(settings)
+    app = create_app(services=services)
+    yield app
+    app.extensions["imagesearch"].stop()
+    services.database.engine.dispose()
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    with serving(settings) as app:
+        yield app
+
+
+@pytest.fixture
+def services(app: Flask) -> Services:
+    return app.extensions["imagesearch"].services
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
