@@ -53,17 +53,26 @@ class Encoder:
 
     @classmethod
     def from_card(cls, card: registry.Card, folder: Path) -> "Encoder":
-        model = GRAPHS[card.settings["graph"]](folder / card.file, card.settings)
-        session = runtime.Session(model, card.settings.get("precision"))
+        """With its similarity, if one was fitted. Raises ModelDamaged where it was fitted to another version."""
         try:
             fitted = registry.card(f"{card.name}-similarity", folder)
         except registry.ModelMissing:
-            return cls(card, session)
+            return cls.unfitted(card, folder)
         if fitted.settings["encoder_version"] != card.version:
             raise registry.ModelDamaged(f"{fitted.name} was fitted to version {fitted.settings['encoder_version']} of "
                                         f"{card.name}, this is {card.version}. Fit it again: {fitted.command}")
         registry.check(fitted, folder)
-        return cls(card, session, Similarity.read(folder / fitted.file), fitted.version)
+        return cls(card, session(card, folder), Similarity.read(folder / fitted.file), fitted.version)
+
+    @classmethod
+    def unfitted(cls, card: registry.Card, folder: Path) -> "Encoder":
+        return cls(card, session(card, folder))
+
+
+def session(card: registry.Card, folder: Path) -> runtime.Session:
+    """The network of a card: a picture (1, side, side, 3) uint8 → its map."""
+    return runtime.Session(GRAPHS[card.settings["graph"]](folder / card.file, card.settings),
+                           card.settings.get("precision"))
 
 
 def resized(image: Image.Image, side: int) -> np.ndarray:
