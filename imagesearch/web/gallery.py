@@ -27,6 +27,7 @@ WORKER = "default-src 'none'; connect-src 'self'"  # a worker's own policy rules
 def _strict(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = STRICT
+        response.headers["Referrer-Policy"] = "same-origin"  # with none at all a form's Origin would be "null"
     return response
 
 

@@ -16,7 +16,10 @@ export async function ask(url, options = {}) {
     throw new Problem({status: 0, detail: "The service does not answer. Is it running?"});
   }
   if (response.status === 204) return null;
-  const body = await response.json().catch(() => ({}));
+  const body = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return {}; // a proxy's error page, say
+  });
   if (!response.ok) throw new Problem({status: response.status, title: response.statusText, ...body});
   return body;
 }

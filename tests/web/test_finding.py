@@ -1,0 +1,91 @@
+"""What a person finds, and how."""
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.web.conftest import Open, ready
+from tests.web.dragging import drop
+
+
+def captions(page: Page) -> list[str]:
+    return page.locator(".tile .caption").all_inner_texts()
+
+
+def test_the_page_shows_the_newest_first(page: Page):
+    expect(page.locator("h1")).to_have_text("5 pictures")
+    assert captions(page)[0] == "the black shape of a horse"
+
+
+def test_results_come_as_one_types_and_the_words_are_marked(page: Page):
+    page.keyboard.press("/")
+    page.keyboard.type("brown cat")
+    expect(page.locator(".tile")).to_have_count(1)
+    assert page.locator(".tile mark").all_inner_texts() == ["brown", "cat"]
+    assert re.fullmatch(r"\d+ %", page.locator(".score").inner_text())
+    assert page.url.endswith("?q=brown+cat")
+
+
+def test_a_search_can_be_linked_and_the_back_button_leaves_it(page: Page, stocked, open_page: Open):
+    page.locator("#q").fill("coffee")
+    expect(page.locator(".tile")).to_have_count(1)
+    assert captions(ready(open_page(stocked[1] + "?q=coffee"))) == ["a white cup of coffee on a wooden table"]
+    page.go_back()
+    expect(page.locator(".tile")).to_have_count(5)
+    expect(page.locator("#q")).to_have_value("")
+
+
+def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
+    page.locator("#q").press_sequentially("roc")
+    expect(page.get_by_role("option").first).to_have_text("rocket")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#q")).to_have_attribute("aria-activedescendant", "suggestion-0")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q")).to_have_value("rocket ")
+    expect(page.get_by_role("listbox")).to_be_hidden()
+    assert captions(page) == ["a white rocket stands on its launch pad"]
+
+
+def test_chips_narrow_to_one_subject_with_its_colour(page: Page):
+    page.locator("[data-chip='colour white']").click()
+    expect(page.locator("[data-chip='colour white']")).to_have_attribute("aria-pressed", "true")
+    page.locator("[data-chip='subject rocket']").click()
+    expect(page.locator(".tile")).to_have_count(1)
+    expect(page.locator(".tile .bound")).to_have_text("white rocket, stand")
+    assert "colour=white" in page.url
+    assert "subject=rocket" in page.url
+
+
+def test_nonsense_finds_nothing_and_the_page_says_so(page: Page):
+    page.locator("#q").fill("xylophone")
+    expect(page.get_by_role("heading", name="Nothing is close enough")).to_be_visible()
+    page.get_by_role("button", name="Loosen the cut-off").click()
+    page.wait_for_url("**strictness=loose")
+
+
+def test_the_cut_off_can_be_loosened_to_more_pictures(page: Page):
+    page.locator("#q").fill("white cup on the moon beside a green bicycle")
+    expect(page.get_by_role("heading", name="Nothing is close enough")).to_be_visible()
+    page.get_by_role("button", name="Loosen the cut-off").click()
+    page.wait_for_url("**strictness=loose")
+    page.get_by_role("button", name="Loosen").click()
+    page.wait_for_url("**min_score=0")
+    expect(page.locator(".tile").first).to_be_visible()
+
+
+def test_a_picture_dropped_on_the_box_finds_itself(page: Page, photos: Path):
+    drop(page, ".search", photos / "coffee.png")
+    expect(page.locator(".tile .score").first).to_have_text("100 %")
+    assert captions(page)[0] == "a white cup of coffee on a wooden table"
+    expect(page.locator(".query")).to_contain_text("Pictures like this one")
+    page.get_by_role("button", name="Search by words again").click()
+    expect(page.locator(".tile")).to_have_count(5)
+
+
+def test_more_like_this_leaves_the_picture_itself_out(page: Page):
+    page.locator(".tile", has_text="coffee").hover()
+    page.get_by_role("button", name="More like this: a white cup of coffee").click()
+    page.wait_for_url("**like=*")
+    expect(page.locator(".query")).to_contain_text("a white cup of coffee")
+    expect(page.locator(".tile", has_text="coffee")).to_have_count(0)
+

@@ -1,0 +1,76 @@
+"""The viewer: one picture, what is known of it, and what can be done with it."""
+from playwright.sync_api import Page, expect
+
+from imagesearch.errors import NotFound
+
+
+def open_first(page: Page) -> None:
+    page.locator(".open").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_arrows_walk_and_escape_gives_the_focus_back(page: Page):
+    open_first(page)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".details .caption-field")).to_have_value("a white rocket stands on its launch pad")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert page.evaluate("document.activeElement.querySelector('img').alt") == "a white rocket stands on its launch pad"
+
+
+def test_the_back_button_closes_the_viewer(page: Page):
+    open_first(page)
+    assert "image=" in page.url
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert "image=" not in page.url
+
+
+def test_zoom_takes_the_original(page: Page):
+    open_first(page)
+    page.keyboard.press("z")
+    expect(page.locator(".frame img")).to_have_attribute("src", "/images/" + page.url.split("image=")[1] + "/file")
+    assert "scale(2)" in page.locator(".frame img").get_attribute("style")
+
+
+def test_a_tag_is_added_and_taken_off(page: Page, stocked):
+    open_first(page)
+    page.get_by_label("Add a tag").fill("silhouette")
+    page.keyboard.press("Enter")
+    expect(page.locator(".tags li")).to_have_text(["silhouette"])
+    assert [hit.image.filename for hit in stocked[0].search.by_text("silhouette").hits] == ["horse.png"]
+    page.get_by_role("button", name="Take off the tag silhouette").click()
+    expect(page.locator(".details .tags li")).to_have_count(0)
+
+
+def test_a_deleted_picture_comes_back_by_undo(page: Page, stocked):
+    open_first(page)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator("h1")).to_have_text("4 pictures")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("h1")).to_have_text("5 pictures")
+    assert stocked[0].library.count() == 5
+
+
+def test_a_picture_is_deleted_for_good_when_the_page_is_left(page: Page, stocked):
+    library = stocked[0].library
+    open_first(page)
+    id = page.url.split("image=")[1]
+    page.get_by_role("button", name="Delete").click()
+    assert library.count() == 5
+    page.goto("about:blank")
+    for _ in range(50):
+        try:
+            library.get(id)
+        except NotFound:
+            break
+        page.wait_for_timeout(50)
+    assert library.count() == 4
+
+
+def test_the_caption_is_heard(page: Page):
+    open_first(page)
+    with page.expect_response("**/audio*") as answer:
+        page.get_by_role("button", name="Play the caption").click()
+    assert answer.value.status in {200, 206}
+    assert answer.value.headers["content-type"] == "audio/wav"
