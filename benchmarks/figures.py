@@ -69,6 +69,7 @@ def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) 
         alone.describe(warm[0])
         tutorial.add(warm[0], words)
         for batch in tqdm(batches, "upload"):
+            service.reconnect()
             served.append(milliseconds(service.upload, batch))
             bare.append(milliseconds(alone.describe, batch))
             plain.append(milliseconds(lambda photo: tutorial.add(photo, words), batch[:plain_each]))

@@ -78,8 +78,8 @@ def _machine(found: dict[str, Any]) -> list[str]:
     loads = [" ".join(f"{load:.1f}" for load in machine[key]) for key in ("load_at_start", "load_at_end")]
     return [
         f"Measured {machine['date']} at commit {machine['commit']} on {machine['cores']} cores of "
-        f"{machine['processor']}, {machine['memory_gb']} GB, {machine['system']}. Thread settings: {threads}. Load (1, 5, 15 min) at the start "
-        f"{loads[0]}, at the end {loads[1]}.",
+        f"{machine['processor']}, {machine['memory_gb']} GB, {machine['system']}. Thread settings: {threads}. "
+        f"Load (1, 5, 15 min) at the start {loads[0]}, at the end {loads[1]}.",
         "",
         ", ".join(f"{name} {version}" for name, version in machine["libraries"].items()) + ".",
     ]

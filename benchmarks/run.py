@@ -13,6 +13,7 @@ from benchmarks.photos import Photos, find
 from benchmarks.service import run_import
 
 HERE = Path(__file__).resolve().parent
+QUICK = {"photos": 400, "rounds": 3, "each": 15, "tutorial_each": 3, "imported": 150, "requests": 100}
 
 
 def main() -> None:
@@ -59,8 +60,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a few minutes' smaller version of all of it")
     parser.add_argument("only", nargs="*", default=["upload", "import", "search", "start"], metavar="PART",
                         help="upload, import, search, start; all if left out")  # fmt: skip
-    options = parser.parse_args()
-    if options.quick:
-        options.photos, options.rounds, options.each, options.tutorial_each = 400, 3, 15, 3
-        options.imported, options.requests = 150, 100
-    return options
+    if parser.parse_args().quick:
+        parser.set_defaults(**QUICK)
+    return parser.parse_args()

@@ -51,6 +51,11 @@ class Service:
             time.sleep(0.01)
         raise RuntimeError("the service did not become ready; its own output says why")
 
+    def reconnect(self) -> None:
+        """To be called after a pause: the service closes a connection that is idle for five seconds."""
+        self.connection.close()
+        self.get("/healthz")
+
     def get(self, path: str, **query: str) -> Any:
         return self._ask("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
 
