@@ -17,11 +17,13 @@ from imagesearch.annotations import Annotation
 from imagesearch.db import Image
 from imagesearch.descriptions import Table
 from imagesearch.errors import ServiceError, TooLarge
-from imagesearch.library import Library
+from imagesearch.library import Library, Prepared
 from imagesearch.pool import spread
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
                       ".avif", ".heic", ".heif"])
+BATCH = 16  # rows written in one transaction; a service beside this waits that long for its turn, about 30 ms
+BATCH_BYTES = 32 * 2**20  # of their originals, which stay in memory until then
 SNIFFED = 4096  # first bytes of a file without such a suffix, to see whether it is a picture after all
 
 
@@ -161,38 +163,61 @@ class Importer:
         on from there.
         """
         yield from self.folder.bad
-        yield from spread(self.take_in, self.folder.files[:limit], jobs, stop)
+        waiting: list[tuple[str, Prepared]] = []
+        for done in spread(self._take_in, self.folder.files[:limit], jobs, stop):
+            if isinstance(done, Outcome):
+                yield done
+            else:
+                waiting.append(done)
+            if len(waiting) == BATCH or sum(len(one.data) for _, one in waiting) > BATCH_BYTES:
+                yield from self._store(waiting)
+                waiting = []
+        yield from self._store(waiting)
 
-    def take_in(self, path: str) -> Outcome:
+    def _take_in(self, path: str) -> Outcome | tuple[str, Prepared]:
+        """Everything but the row of a picture that is new."""
         try:
-            return self._take_in(path, self._read(path))
+            data = self._read(path)
+            sha256 = hashlib.sha256(data).hexdigest()
+            with self._lock:
+                if sha256 in self._under_way:
+                    return Outcome(path, "known", "the same bytes as another file of this folder")
+                self._under_way.add(sha256)
+            done: Outcome | Prepared | None = None
+            try:
+                done = self._add(path, data, sha256)
+            finally:
+                if not isinstance(done, Prepared):
+                    self._end([sha256])
+            return done if isinstance(done, Outcome) else (path, done)
         except ServiceError as error:
             return Outcome(path, "bad", str(error))
 
-    def _take_in(self, path: str, data: bytes) -> Outcome:
-        sha256 = hashlib.sha256(data).hexdigest()
-        with self._lock:
-            if sha256 in self._under_way:
-                return Outcome(path, "known", "the same bytes as another file of this folder")
-            self._under_way.add(sha256)
-        try:
-            caption = self.folder.caption(path)
-            if self._is_known(sha256, caption):
-                return Outcome(path, "known")
-            added = self.library.add(data, os.path.basename(path), Annotation(caption))
-            return Outcome(path, "stored" if added.created else "captioned" if caption else "known")
-        finally:
-            with self._lock:
-                self._under_way.remove(sha256)
-
-    def _is_known(self, sha256: str, caption: str | None) -> bool:
-        """Nothing is left to do: the picture is ready, its file is there, and a person's caption, if there is one
-        here, would not replace a model's. One a person wrote stays, even if this folder has another."""
+    def _add(self, path: str, data: bytes, sha256: str) -> Outcome | Prepared:
+        caption, name = self.folder.caption(path), os.path.basename(path)
         with self.library.database.read() as session:
             row = session.execute(select(Image.status, Image.caption_source).where(Image.sha256 == sha256)).first()
-        if row is None or row.status != "ready" or not self.library.storage.exists(sha256):
-            return False
-        return caption is None or row.caption_source == "user"
+        if row is None:
+            return self.library.prepare(data, name, Annotation(caption))
+        if row.caption_source == "user":
+            caption = None  # what a person wrote stays, even if this folder says otherwise
+        if caption is None and row.status == "ready" and self.library.storage.exists(sha256):
+            return Outcome(path, "known")
+        self.library.add(data, name, Annotation(caption))
+        return Outcome(path, "captioned" if caption else "known")
+
+    def _store(self, waiting: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
+        """One transaction for all of them, flushed to the disk when it returns."""
+        if not waiting:
+            return []
+        added = self.library.store([prepared for _, prepared in waiting])
+        self._end([prepared.sha256 for _, prepared in waiting])
+        return [Outcome(path, "stored" if one.created else "known")
+                for (path, _), one in zip(waiting, added, strict=True)]
+
+    def _end(self, hashes: Sequence[str]) -> None:
+        with self._lock:
+            self._under_way.difference_update(hashes)
 
     def _read(self, path: str) -> bytes:
         """The size is asked first: a film named .jpg is not worth reading."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 2  # items a thread that are handed out before it asks, so that none waits for the one who hands out
+AHEAD = 4  # items a thread that are handed out before it asks, so that none waits while their taker is busy
 
 
 def spread(work: Callable[[Item], Result], items: Iterable[Item], jobs: int,
