@@ -1,5 +1,4 @@
 """A real browser on the real service. Without a browser these tests are skipped, and say so."""
-import importlib.util
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from werkzeug.serving import make_server
 from imagesearch.annotations import Annotation, Subject
 from imagesearch.bootstrap import Services, build
 from imagesearch.config import Settings
-from imagesearch.web import create_app
+from tests.conftest import serving
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -23,17 +22,10 @@ SHOWN = {  # free photos of the scikit-image wheel, and what they are given to s
     "coffee.png": Annotation("a white cup of coffee on a wooden table", ["drink"]),
     "chelsea.png": Annotation("a brown cat looks at the camera", ["cat"], [Subject("cat", ["brown"], ["look"])]),
     "astronaut.png": Annotation("a woman in an orange space suit smiles", ["person"]),
-    "rocket.jpg": Annotation("a white rocket stands on its launch pad", None, [Subject("rocket", ["white"], ["stand"])]),
+    "rocket.jpg": Annotation("a white rocket stands on its launch pad", None,
+                             [Subject("rocket", ["white"], ["stand"])]),
     "horse.png": Annotation("the black shape of a horse", None, [Subject("horse", ["black"], [])]),
 }
-
-
-@pytest.fixture(scope="session")
-def photos() -> Path:
-    found = importlib.util.find_spec("skimage")
-    assert found is not None
-    assert found.submodule_search_locations
-    return Path(found.submodule_search_locations[0]) / "data"
 
 
 @pytest.fixture(scope="session")
@@ -49,20 +41,17 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def served(settings: Settings) -> Iterator[tuple[Services, str]]:
-    """The application on a port of its own, by HTTP."""
-    services = build(settings)
-    app = create_app(services=services)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield services, f"http://127.0.0.1:{server.port}/"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        app.extensions["imagesearch"].stop()
-        services.database.engine.dispose()
+    """The services and the address of an application on a port of its own, by HTTP."""
+    with serving(settings) as app:
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield app.extensions["imagesearch"].services, f"http://127.0.0.1:{server.port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Open, ready
 from tests.web.dragging import drop, paste
 
 
