@@ -2,17 +2,16 @@
 import hashlib
 
 from flask import Response, send_file
-from flask_openapi3 import APIBlueprint
 
 from imagesearch import db
 from imagesearch.errors import NotFound
 from imagesearch.speaking import speak
 from imagesearch.web import schemas
 from imagesearch.web.lifecycle import services
-from imagesearch.web.openapi import IMAGES, KEY, contents, refusals, request_headers
+from imagesearch.web.openapi import IMAGES, blueprint, contents, refusals, request_headers
 from imagesearch.web.paging import keep_one_range
 
-api = APIBlueprint("audio", __name__, abp_tags=[IMAGES], abp_security=KEY)
+api = blueprint("audio", IMAGES)
 
 
 @api.get("/images/<id>/audio", openapi_extensions=request_headers("Range", "If-None-Match"), responses={

@@ -6,7 +6,6 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from flask import Response, request, send_file
-from flask_openapi3 import APIBlueprint
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from captioning.images import MEDIA_TYPES
@@ -14,10 +13,10 @@ from imagesearch import db
 from imagesearch.errors import Changed, Invalid, NotFound
 from imagesearch.web import schemas
 from imagesearch.web.lifecycle import services
-from imagesearch.web.openapi import IMAGES, KEY, answers, contents, patch_body, refusals, request_headers
+from imagesearch.web.openapi import IMAGES, answers, blueprint, contents, patch_body, refusals, request_headers
 from imagesearch.web.paging import cursor_below, keep_one_range, next_page
 
-api = APIBlueprint("images", __name__, abp_tags=[IMAGES], abp_security=KEY)
+api = blueprint("images", IMAGES)
 LARGEST_PATCH = 2**20  # bytes of JSON
 FOR_EVER = "private, max-age=31536000, immutable"  # a file's bytes never change under its address
 NEVER_RUN = "default-src 'none'; sandbox"  # an original is a stranger's file

@@ -2,7 +2,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flask_openapi3 import Info, OpenAPI, Tag
+from flask_openapi3 import APIBlueprint, Info, OpenAPI, Tag
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -43,6 +43,12 @@ HEADERS = {
     "Location": "Address of the new image.",
     "ETag": "The version; give it back in `If-Match` or `If-None-Match`.",
 }
+
+
+def blueprint(name: str, tag: Tag, security: list[dict[str, list[str]]] = KEY) -> APIBlueprint:
+    """Routes under one heading; an operation's id is the name of its function."""
+    return APIBlueprint(name, f"imagesearch.web.{name}", abp_tags=[tag], abp_security=security,
+                        operation_id_callback=lambda name, path, method: name)
 
 
 def answers(model: type[schemas.Answer], reasons: Mapping[int, str],
@@ -89,17 +95,18 @@ def create(settings: Settings) -> OpenAPI:
         "imagesearch.web", info=Info(title="Image search", version="1", description=_about(settings)),
         security_schemes={"key": {"type": "http", "scheme": "bearer",
                                   "description": "One of `API_KEYS`, or one made on the command line by `keys`."}},
-        operation_id_callback=lambda name, path, method: name, validation_error_model=schemas.Problem, doc_ui=False)
+        validation_error_model=schemas.Problem, doc_ui=False)
 
 
 def document(app: OpenAPI) -> dict[str, Any]:
-    """The whole document. Made at the first call: flask-openapi3 keeps it."""
-    spec = app.api_doc
-    if spec["components"].get("x-source") != "pydantic":
-        spec["components"] |= {"schemas": _components(), "x-source": "pydantic"}
+    """The whole document, made at the first call."""
+    if "openapi" not in app.extensions:
+        spec = app.api_doc
+        spec["components"]["schemas"] = _components()
         for operation in (o for path in spec["paths"].values() for o in path.values()):
             _tidy(operation)
-    return spec
+        app.extensions["openapi"] = spec
+    return app.extensions["openapi"]
 
 
 def _about(settings: Settings) -> str:

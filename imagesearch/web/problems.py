@@ -122,7 +122,10 @@ def _fields(error: Exception) -> list[FieldError]:
 def _message(error: dict[str, Any]) -> str:
     if error["type"] in {"missing", "extra_forbidden"}:
         return "is required" if error["type"] == "missing" else "is not a field of this request"
-    value = repr(error.get("input"))
+    given = error.get("input")
+    if error["type"] == "string_too_long":
+        return f"{error['msg']}, not {len(str(given)):,}"
+    value = repr(given)
     return f"{error['msg']}, not {value if len(value) <= LONGEST_VALUE else value[:LONGEST_VALUE] + '…'}"
 
 

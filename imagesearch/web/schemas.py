@@ -59,16 +59,16 @@ class FilterQuery(Parameters):
 
 class CutQuery(FilterQuery, PageQuery):
     strictness: search.Strictness = Field("normal", description="Moves the query's own cut-off.")
-    min_score: float | SkipJsonSchema[None] = Field(
-        None, ge=0, le=1, description="Replaces the query's own cut-off.", json_schema_extra=_no_default)
+    min_score: Annotated[float, Field(ge=0, le=1)] | SkipJsonSchema[None] = Field(
+        None, description="Replaces the query's own cut-off.", json_schema_extra=_no_default)
 
     def cut(self) -> search.Cut:
         return search.Cut(self.strictness, self.min_score, self.limit, self.cursor)
 
 
 class TextQuery(CutQuery):
-    q: str = Field(description=f"Words; at most {search.LONGEST_QUERY:,} characters. `-word` leaves images with that "
-                               "word out. No punctuation is an error.")
+    q: str = Field(description="Words. `-word` leaves images with that word out. No punctuation is an error.",
+                   json_schema_extra={"minLength": 1, "maxLength": search.LONGEST_QUERY})
     mode: search.Mode = Field("hybrid", description="`text`: captions, tags and characteristics. `visual`: the "
                                                     "pictures themselves, by the joint model. `hybrid`: both.")
 

@@ -2,16 +2,15 @@
 from time import perf_counter
 
 from flask import Response, g, request
-from flask_openapi3 import APIBlueprint
 
 from imagesearch.search import Results
 from imagesearch.web import schemas, zips
 from imagesearch.web.lifecycle import services
 from imagesearch.web.multipart import form
-from imagesearch.web.openapi import KEY, SEARCH, answers, form_body, refusals, request_headers
+from imagesearch.web.openapi import SEARCH, answers, blueprint, form_body, refusals, request_headers
 from imagesearch.web.paging import next_page
 
-api = APIBlueprint("searches", __name__, abp_tags=[SEARCH], abp_security=KEY)
+api = blueprint("searches", SEARCH)
 FILES = ("image", "image_file")
 FOUND = answers(schemas.Results, {200: "What was found, best first."})
 FOUND[200]["content"]["application/zip"] = {"schema": {}}

@@ -1,15 +1,14 @@
 """The service itself: alive, ready, measured, and which models it uses."""
 from flask import Response, request
-from flask_openapi3 import APIBlueprint
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from captioning import registry
 from imagesearch.telemetry import IMAGES, PENDING, VECTORS
 from imagesearch.web import gallery, problems, schemas
 from imagesearch.web.lifecycle import lifecycle, services
-from imagesearch.web.openapi import KEY, SERVICE, answers, contents, refusals
+from imagesearch.web.openapi import KEY, SERVICE, answers, blueprint, contents, refusals
 
-api = APIBlueprint("service", __name__, abp_tags=[SERVICE])
+api = blueprint("service", SERVICE, [])
 
 
 @api.get("/healthz", responses=answers(schemas.Health, {200: "Alive."}))

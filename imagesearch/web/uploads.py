@@ -1,6 +1,5 @@
 """Taking pictures in."""
 from flask import Response, request
-from flask_openapi3 import APIBlueprint
 from pydantic import TypeAdapter
 from werkzeug.datastructures import FileStorage
 
@@ -9,9 +8,9 @@ from imagesearch.library import Added
 from imagesearch.web import problems, schemas
 from imagesearch.web.lifecycle import services
 from imagesearch.web.multipart import Form, form
-from imagesearch.web.openapi import KEY, UPLOADS, answers, form_body, refusals, request_headers
+from imagesearch.web.openapi import UPLOADS, answers, blueprint, form_body, refusals, request_headers
 
-api = APIBlueprint("uploads", __name__, abp_tags=[UPLOADS], abp_security=KEY)
+api = blueprint("uploads", UPLOADS)
 FILES, TEXTS = ("image", "image_file"), ("caption", "characteristics", "tags")
 CHARACTERISTICS = TypeAdapter(list[schemas.GivenCharacteristic])
 

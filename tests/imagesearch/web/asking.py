@@ -50,6 +50,11 @@ def stored(client: FlaskClient, data: bytes, name: str = "photo.jpg", **fields: 
     return response.get_json()
 
 
+def fetched(client: FlaskClient, path: str, **headers: str) -> TestResponse:
+    """A file, read to its end and closed; `If_Match="x"` sends `If-Match: x`."""
+    return client.get(path, headers={k.replace("_", "-"): v for k, v in headers.items()}, buffered=True)
+
+
 def found(client: FlaskClient, path: str, **query: Any) -> list[str]:
     """The ids that a search finds."""
     response = client.get(path, query_string=query)
