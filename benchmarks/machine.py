@@ -13,7 +13,13 @@ from captioning import registry
 from imagesearch.config import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
-THREAD_SETTINGS = ("THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+THREAD_SETTINGS = (
+    "THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+)
 LIBRARIES = ("openvino", "pillow", "numpy", "sqlalchemy", "flask", "gunicorn", "keras", "tensorflow")
 
 

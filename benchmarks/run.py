@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the service does, so that the bare models get their best
 
 from benchmarks import figures, machine, report
 from benchmarks.photos import Photos, find
