@@ -1,9 +1,10 @@
 """Puts trained VGG16 weights into models/, with their card.
 
-    python -m captioning.training.export_vgg16 runs/distil/vgg16.npz --side 112 --data "…" --command "…"
+    python -m captioning.training.export_vgg16 runs/distil/vgg16.npz --log runs/distil/log.jsonl --command "…"
 
 Takes the folded weights that training writes, or a `state.npz` with batch norm and any width (that needs PyTorch,
-as `captioning.training.distil` does). Scores are added by `captioning.training.similarity measure`.
+as `captioning.training.distil` does). At 128 px the neighbours are 0.006 better and it takes a third longer, from 144
+on they get worse: 112 px, as trained, stays the default.
 """
 import argparse
 import json
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     np.savez(a.out / "vgg16.npz", **convolutions(a.weights))
     settings = {"graph": "vgg16", "side": a.side, "map": [GRID, GRID, VGG16[-1][0]]}
     sha256 = registry.digest(a.out / "vgg16.npz")
-    scores = json.loads(a.scores.read_text()) if a.scores else {}
+    scores = json.loads(a.log.read_text().splitlines()[-1]) if a.log else {}
     card = registry.Card("vgg16", "encoder", registry.version(sha256, settings), "vgg16.npz", sha256,
                          VGG16[-1][0], a.data, a.split, a.command, scores, LICENCE, settings)
     card.save(a.out)
@@ -39,7 +40,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", default="Flickr8k photos without their captions", help="for the card")
     parser.add_argument("--split", default="all photos but the 1,000 of dev and the 1,000 of test", help="for the card")
     parser.add_argument("--command", required=True, help="for the card: the command that trained them")
-    parser.add_argument("--scores", type=Path, help="JSON of scores for the card")
+    parser.add_argument("--log", type=Path, help="log.jsonl of the training; its last row is the card's scores")
     parser.add_argument("--out", type=Path, default=registry.MODELS)
     return parser.parse_args(arguments)
 
@@ -51,7 +52,8 @@ def convolutions(path: Path) -> dict[str, Any]:
     if "block1_conv1_bn/gamma" in weights:
         from captioning.training.distil import folded
         weights = folded(weights)
-    return checked({key: array.astype("float16") for key, array in weights.items()}, str(path))
+    with np.errstate(over="ignore"):  # `checked` finds what does not fit
+        return checked({key: array.astype("float16") for key, array in weights.items()}, str(path))
 
 
 def checked(weights: dict[str, np.ndarray], source: str) -> dict[str, Any]:
