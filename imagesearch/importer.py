@@ -49,14 +49,14 @@ class Folder:
 
     def caption(self, path: str) -> str | None:
         """From the nearest captions file, in the photo's own folder or one above it, that names the photo."""
-        folder = os.path.dirname(path)
-        while True:
-            table = self.tables.get(folder)
-            if table and (found := table.caption(os.path.relpath(path, folder))):
-                return found
-            if folder == self.root or len(folder) <= len(self.root):
-                return None
+        found: str | None = None
+        folder = path
+        while len(folder) > len(self.root):
             folder = os.path.dirname(folder)
+            if table := self.tables.get(folder):  # those further up are asked too: they do name a photo
+                further = table.caption(os.path.relpath(path, folder))
+                found = found or further
+        return found
 
     def unnamed(self) -> list[str]:
         """Names in captions files that no photo has."""

@@ -1,0 +1,204 @@
+"""What every text engine and every vector engine must do."""
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from imagesearch.db import Deletion, Image, Vector, open_database
+from imagesearch.index.exact import ExactIndex
+from imagesearch.index.fts5 import FTS5Index
+
+TEXTS = {1: ("a black dog runs", "pet", "dog black run"), 2: ("a white dog and a black cat", "", "dog white cat black"),
+         3: ("two men on a beach", "holiday", "man"), 4: ("the black dog runs on a beach of sand", "", "dog black")}
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
+    yield database
+    database.engine.dispose()
+
+
+def add_images(session, numbers):
+    session.add_all(Image(number=n, id=str(n), sha256=f"{n:064x}", filename="a", format="PNG", width=1, height=1,
+                          bytes=1) for n in numbers)
+    session.flush()
+
+
+# ---- words -------------------------------------------------------------------------------------------
+
+@pytest.fixture(params=[FTS5Index])
+def text(request, database):
+    index = request.param()
+    with database.write() as session:
+        for number, columns in TEXTS.items():
+            index.put(session, number, *columns)
+    return index
+
+
+@pytest.fixture
+def session(database):
+    with database.write() as session:
+        yield session
+
+
+def numbers(hits):
+    return [hit.number for hit in hits]
+
+
+def test_words_find_captions_tags_and_characteristics_whatever_their_form(text, session):
+    assert set(numbers(text.search(session, "RUNNING dogs"))) >= {1, 4}
+    assert numbers(text.search(session, "holidays")) == [3]
+    assert numbers(text.search(session, "nonsense")) == []
+
+
+def test_an_exact_phrase_of_a_caption_comes_first(text, session):
+    hits = text.search(session, "black dog")
+    assert {hit.number for hit in hits if hit.phrase} == {1, 4}
+    assert set(numbers(hits)[:2]) == {1, 4}
+
+
+def test_phrases_come_first_and_then_the_scores_fall(text, session):
+    hits = text.search(session, "black dog beach")
+    assert [(hit.phrase, hit.score) for hit in hits] == sorted(((h.phrase, h.score) for h in hits), reverse=True)
+    assert hits[0].number == 4  # the one that has all three
+    assert hits[-1].score > 0
+
+
+def test_a_word_that_no_image_has_lowers_every_score(text, session):
+    plain, more = (text.search(session, q)[0].score for q in ("beach", "beach unicorn"))
+    assert more < plain
+
+
+def test_putting_again_replaces_and_removing_removes(text, session):
+    text.put(session, 1, "a green boat", "", "")
+    assert numbers(text.search(session, "boat")) == [1]
+    assert 1 not in numbers(text.search(session, "black dog"))
+    text.remove(session, 1)
+    text.remove(session, 1)
+    assert numbers(text.search(session, "boat")) == []
+    assert (text.count(session), text.numbers(session)) == (3, {2, 3, 4})
+
+
+def test_it_knows_what_it_holds(text, session):
+    assert text.holds(session, 1, *TEXTS[1])
+    assert not text.holds(session, 1, "another caption", *TEXTS[1][1:])
+    assert not text.holds(session, 9, "", "", "")
+
+
+def test_it_finds_itself_sound_and_can_be_made_anew(text, session):
+    assert text.is_sound(session)
+    text.rebuild(session)
+    assert text.is_sound(session)
+    assert numbers(text.search(session, "holiday")) == [3]
+
+
+def test_images_having_a_word_are_told(text, session):
+    assert text.having(session, "dogs") == {1, 2, 4}
+    assert text.having(session, "unicorn") == set()
+
+
+def test_a_beginning_is_completed_with_known_words(text, session):
+    assert text.completions(session, "bla", 10) == ["black"]
+
+
+@pytest.mark.parametrize("query", ['"', "NEAR(a, b)", "dog*", "-dog", "AND (", "caption:dog", "a OR", "dog\0cat",
+                                   "'; --", "{caption} : dog", "^dog", "+", "x" * 5000, "dog " * 5000])
+def test_no_query_syntax_makes_it_fail(text, session, query):
+    text.search(session, query)
+    text.having(session, query)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(query=st.text())
+def test_no_text_at_all_makes_it_fail(text, session, query):
+    text.put(session, 5, query, query, query)
+    assert text.holds(session, 5, query, query, query)
+    text.search(session, query)
+
+
+# ---- vectors -----------------------------------------------------------------------------------------
+
+@pytest.fixture(params=[ExactIndex])
+def make(request):
+    return request.param
+
+
+@pytest.fixture
+def vectors(database) -> np.ndarray:
+    """Five of them, of length 1; the images 1 to 5 are in the space `a@1`."""
+    raw = np.random.default_rng(0).normal(size=(5, 8))
+    unit = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype("float16")
+    with database.write() as session:
+        add_images(session, range(1, 6))
+        put(session, dict(enumerate(unit, 1)))
+    return unit.astype("float32")
+
+
+def put(session, vectors, space="a@1"):
+    session.add_all(Vector(image_number=n, space=space, data=np.asarray(v, "float16").tobytes())
+                    for n, v in vectors.items())
+    session.flush()
+
+
+def test_the_nearest_come_first_with_their_cosines(make, vectors, session):
+    found = make("a@1").nearest(session, vectors[2], 3)
+    expected = vectors @ vectors[2]
+    assert [n for n, _ in found] == [int(i) + 1 for i in np.argsort(-expected)[:3]]
+    assert found[0][1] == pytest.approx(1, abs=1e-3)
+    assert [c for _, c in found] == pytest.approx(sorted(expected, reverse=True)[:3], abs=1e-6)
+
+
+def test_a_search_among_some_finds_only_those(make, vectors, session):
+    assert {n for n, _ in make("a@1").nearest(session, vectors[0], 9, among={2, 4, 77})} == {2, 4}
+    assert make("a@1").nearest(session, vectors[0], 9, among=set()) == []
+
+
+def test_cosines_of_given_images(make, vectors, session):
+    found = make("a@1").cosines(session, vectors[0], {1, 5, 77})
+    assert found == pytest.approx({1: vectors[0] @ vectors[0], 5: vectors[4] @ vectors[0]}, abs=1e-6)
+
+
+def test_spaces_do_not_meet(make, vectors, session):
+    put(session, {1: np.ones(4)}, "b@1")
+    assert (make("a@1").count(session), make("b@1").count(session), make("c@1").count(session)) == (5, 1, 0)
+    assert make("c@1").nearest(session, np.ones(4), 5) == []
+
+
+def test_what_another_process_adds_and_deletes_is_seen_by_the_next_search(make, database, vectors):
+    index = make("a@1")
+    with database.read() as session:
+        assert index.count(session) == 5
+    with database.write() as session:
+        add_images(session, [6])
+        put(session, {6: vectors[0]})
+        session.add(Deletion(image_number=1))
+        session.delete(session.get(Image, 1))
+    with database.read() as session:
+        assert [n for n, _ in index.nearest(session, vectors[0], 1)] == [6]
+        assert index.count(session) == 5
+
+
+def test_an_image_encoded_anew_stands_once_at_its_new_place(make, database, vectors):
+    index = make("a@1")
+    with database.read() as session:
+        index.count(session)
+    with database.write() as session:
+        session.query(Vector).filter_by(image_number=1).delete()
+        put(session, {1: vectors[4]})
+    with database.read() as session:
+        assert [n for n, _ in index.nearest(session, vectors[4], 5)].count(1) == 1
+        assert index.cosines(session, vectors[4], [1])[1] == pytest.approx(1, abs=1e-3)
+
+
+def test_it_grows_far_beyond_its_first_room(make, database, vectors):
+    index = make("a@1")
+    many = np.random.default_rng(1).normal(size=(3000, 8))
+    with database.write() as session:
+        index.count(session)
+        add_images(session, range(10, 3010))
+        put(session, dict(enumerate(many, 10)))
+        assert index.count(session) == 3005
+        best = index.nearest(session, many[2000], 3005)
+    assert len({n for n, _ in best}) == 3005
+    assert [c for _, c in best] == sorted((c for _, c in best), reverse=True)

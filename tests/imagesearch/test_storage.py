@@ -1,0 +1,70 @@
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from imagesearch.storage import FolderStorage
+
+DATA = b"the bytes of a photo"
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FolderStorage:
+    return FolderStorage(tmp_path)
+
+
+def test_what_is_put_is_got_and_listed(storage):
+    storage.put(SHA256, DATA)
+    assert storage.get(SHA256) == DATA
+    assert storage.exists(SHA256)
+    assert list(storage) == [SHA256]
+
+
+def test_nothing_half_written_stays_behind(storage, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        storage.put(SHA256, DATA)
+    assert not storage.exists(SHA256)
+    assert list(storage.unfinished()) == []
+
+
+def test_a_file_swept_while_it_is_written_is_written_again(storage, monkeypatch):
+    replace = os.replace
+
+    def swept(source, target):
+        monkeypatch.setattr(os, "replace", replace)
+        os.unlink(source)
+        replace(source, target)
+    monkeypatch.setattr(os, "replace", swept)
+    storage.put(SHA256, DATA)
+    assert storage.get(SHA256) == DATA
+
+
+def test_many_writers_of_the_same_file_agree(storage):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: storage.put(SHA256, DATA), range(32)))
+    assert list(storage) == [SHA256]
+    assert list(storage.unfinished()) == []
+
+
+def test_deleting_takes_the_thumbnails_along_and_twice_is_no_error(storage):
+    storage.put(SHA256, DATA)
+    storage.put_thumbnail(SHA256, 256, "webp", b"small")
+    assert [path.name for path in storage.thumbnails()] == [f"{SHA256}-256.webp"]
+    storage.delete(SHA256)
+    storage.delete(SHA256)
+    assert not storage.exists(SHA256)
+    assert list(storage.thumbnails()) == []
+
+
+def test_a_file_set_aside_can_come_again(storage):
+    storage.put(SHA256, b"damaged")
+    storage.set_aside(SHA256)
+    storage.put(SHA256, DATA)
+    assert storage.get(SHA256) == DATA
+    assert (storage.root / "damaged" / SHA256).read_bytes() == b"damaged"
