@@ -119,3 +119,11 @@ def page(stocked: tuple[Services, str], open_page: Open) -> Page:
 def ready(page: Page) -> Page:
     page.wait_for_selector("html[data-ready]")
     return page
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A browser drops connections as it pleases; Werkzeug's server then leaves the file to the garbage collector."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))

@@ -68,7 +68,7 @@ def test_the_cut_off_can_be_loosened_to_more_pictures(page: Page):
     expect(page.get_by_role("heading", name="Nothing is close enough")).to_be_visible()
     page.get_by_role("button", name="Loosen the cut-off").click()
     page.wait_for_url("**strictness=loose")
-    page.get_by_role("button", name="Loosen").click()
+    page.get_by_role("button", name="Loosen", exact=True).click()
     page.wait_for_url("**min_score=0")
     expect(page.locator(".tile").first).to_be_visible()
 

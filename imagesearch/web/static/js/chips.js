@@ -34,7 +34,6 @@ export function draw(row, query, hits, toggle) {
       el("span", {class: "kind", "aria-hidden": "true"}, kind), ...chips) : null;
   }).filter(Boolean);
   row.replaceChildren(...groups);
-  row.hidden = !groups.length;
   if (focused) row.querySelector(`[data-chip="${CSS.escape(focused)}"]`)?.focus({preventScroll: true});
 }
 

@@ -12,6 +12,8 @@ import {Uploads} from "./uploads.js";
 import {Viewer} from "./viewer.js";
 
 const SETTLED = 1500; // ms without typing after which the next letter begins a new entry of the history
+const PAUSE = 30; // ms after a letter before the search is sent; a burst of them is one search
+const RETRY = 3000; // ms before a page that failed is asked for again
 const KEPT = 20; // results kept for the back button
 
 const lent = new Map(); // pictures that are searched by, by the name the address bar has for them
@@ -20,10 +22,12 @@ let query = searches.read(location.search);
 let found = {hits: [], next: null, total: 0, cutoff: null};
 let asking = null; // the request under way
 let typing = 0; // when the last letter was typed
+let pause = 0; // the timer that waits for the next letter
+let running = null; // the search that typing began
 let opener = null; // what had the focus before the viewer opened
 
 const grid = new Grid(find(".grid"), more);
-const box = new Box(find(".search"), {typed, settled: () => { typing = 0; find(".open", grid.list)?.focus(); }});
+const box = new Box(find(".search"), {typed, settled});
 const uploads = new Uploads(find(".tray"), {stored, changed});
 const deletions = new Deletions(hide);
 const viewer = new Viewer(find(".viewer"), {step, closed, changed, like, remove: (image) => deletions.add(image)});
@@ -39,10 +43,22 @@ function go(next, {replace = false} = {}) {
 }
 
 function typed(text) {
-  const fresh = Date.now() - typing > SETTLED;
-  typing = Date.now();
-  const like = {like: "", picture: ""};
-  go({...query, ...(text.trim() ? like : {}), q: text.trim(), strictness: "", min_score: ""}, {replace: !fresh});
+  clearTimeout(pause);
+  asking?.abort();
+  pause = setTimeout(() => {
+    const fresh = Date.now() - typing > SETTLED;
+    typing = Date.now();
+    const words = text.trim() ? {like: "", picture: ""} : {};
+    running = go({...query, ...words, q: text.trim(), strictness: "", min_score: ""}, {replace: !fresh});
+  }, PAUSE);
+}
+
+/** Enter: on to what was found. */
+async function settled() {
+  typing = 0;
+  await new Promise((over) => { setTimeout(over, PAUSE); });
+  await running;
+  find(".open", grid.list)?.focus();
 }
 
 async function run(next) {
@@ -78,20 +94,23 @@ function page(answer) {
   return {hits, next: answer.next, total: answer.total, cutoff: answer.cutoff ?? null};
 }
 
-/** The next page of what is shown, as the end comes near. */
+/** The next page of what is shown, as the end comes near; whether there was one. */
 async function more() {
   const {next} = found;
-  if (!next) return;
+  if (!next) return false;
   const picture = lent.get(query.picture);
   const here = found;
   try {
     const options = picture ? {method: "POST", body: lending(picture)} : {};
-    const answer = page(await ask(next, {...options, signal: asking?.signal}));
-    if (found !== here || found.next !== next) return;
+    const answer = page(await ask(searches.larger(next), {...options, signal: asking?.signal}));
+    if (found !== here) return false;
     found.next = answer.next;
     grid.extend(fresh(answer.hits));
+    return true;
   } catch (error) {
     complain(error);
+    if (error.name !== "AbortError") await new Promise((over) => { setTimeout(over, RETRY); });
+    return false;
   }
 }
 

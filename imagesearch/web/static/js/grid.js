@@ -8,9 +8,9 @@ const AHEAD = 12; // rows before the end at which the next page is asked for
  * All cells have one height; padding stands for the rows that are not there.
  */
 export class Grid {
-  /** @param more called when the end comes near; gives a promise */
+  /** @param more called when the end comes near; promises whether something came */
   constructor(list, more) {
-    Object.assign(this, {list, more, hits: [], total: null, live: new Map(), frame: 0, waiting: false});
+    Object.assign(this, {list, more, hits: [], total: null, live: new Map(), photos: new Map(), frame: 0, waiting: false});
     addEventListener("scroll", () => this.soon(), {passive: true});
     new ResizeObserver(() => this.soon()).observe(list);
     list.addEventListener("keydown", (event) => this.walk(event));
@@ -24,11 +24,13 @@ export class Grid {
   }
 
   show(hits, total) {
-    this.clear();
-    this.list.replaceChildren(); // tiles of the server's that were never adopted
+    this.photos = new Map([...this.live.values()].map((node) => [node.dataset.id, node.querySelector(".open")]));
+    this.live.clear();
+    this.list.replaceChildren();
     Object.assign(this, {hits, total});
     this.list.classList.toggle("scored", hits[0]?.score !== undefined);
     this.draw();
+    this.photos.clear();
   }
 
   extend(hits) {
@@ -92,8 +94,12 @@ export class Grid {
     this.frame ||= requestAnimationFrame(() => { this.frame = 0; this.draw(); });
   }
 
+  /** A photo that is on the screen already moves over as it is: built anew it would flicker at every letter typed. */
   make(index) {
-    return tile(this.hits[index], index, this.total ?? -1);
+    const node = tile(this.hits[index], index, this.total ?? -1);
+    const photo = this.photos.get(node.dataset.id);
+    if (photo) node.querySelector(".open").replaceWith(photo);
+    return node;
   }
 
   /** Columns, height of a row with its gap, and where the list begins on the page. */
@@ -148,11 +154,9 @@ export class Grid {
   async ask() {
     if (this.waiting) return;
     this.waiting = true;
-    try {
-      await this.more();
-    } finally {
-      this.waiting = false;
-    }
+    const came = await this.more();
+    this.waiting = false;
+    if (came) this.soon(); // a large screen may want still more
   }
 
   /** Arrow keys walk over the grid. */

@@ -1,6 +1,7 @@
 /** A search as the address bar holds it, and the API's address for it. */
 export const FILTERS = ["subject", "colour", "action", "tag"];
-export const PAGE = 60; // pictures fetched at once: about three screens
+const PAGE = 60; // pictures fetched at first: about three screens
+const MOST = 100; // fetched at once later on; no request may ask for more
 
 export function empty() {
   return {q: "", subject: [], colour: [], action: [], tag: [], like: "", picture: "", strictness: "", min_score: ""};
@@ -39,6 +40,13 @@ export function endpoint(query) {
   if (query.like) return `images/${encodeURIComponent(query.like)}/similar?${given}`;
   if (query.q) given.set("q", query.q);
   return `${query.q ? "search" : filtered(query) ? "search/features" : "images"}?${given}`;
+}
+
+/** The address of a next page, with as many pictures as one request may have. */
+export function larger(next) {
+  const url = new URL(next, window.location.href);
+  url.searchParams.set("limit", MOST);
+  return url.href;
 }
 
 /** The same search with a lower cut-off, and how to say so; null when nothing is cut off any more. */

@@ -1,0 +1,72 @@
+"""Ten thousand pictures."""
+import hashlib
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import insert
+
+from imagesearch.bootstrap import Services, build
+from imagesearch.db import Image
+from tests.web.conftest import Open, ready, served
+
+MANY = 10_000
+
+
+def fill(services: Services, photo: bytes) -> None:
+    """Rows for ten thousand pictures, whose thumbnails are links to one: the page cannot tell."""
+    source = services.library.add(photo, "first.png").image
+    small = {size: services.library.thumbnail(source, size, "WEBP") for size in (320, 640)}
+    hashes = [hashlib.sha256(b"%d" % number).hexdigest() for number in range(1, MANY)]
+    with services.database.write() as session:
+        session.execute(insert(Image), [
+            {"id": f"picture-{number}", "sha256": sha256, "filename": f"{number}.png", "format": "PNG", "bytes": 1,
+             "width": source.width, "height": source.height, "caption": f"picture number {number}",
+             "status": "ready"} for number, sha256 in enumerate(hashes, 1)])
+    for sha256 in hashes:
+        for size, file in small.items():
+            link = services.storage.thumbnail(sha256, size, "webp")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            os.link(file, link)
+
+
+@pytest.fixture
+def crowded(settings, photo) -> Iterator[str]:
+    services = build(settings)
+    fill(services, photo("clock_motion.png"))
+    services.database.engine.dispose()
+    with served(settings) as (_, address):
+        yield address
+
+
+def last_shown(page: Page) -> int:
+    return page.locator(".tile").last.evaluate("node => Number(node.getAttribute('aria-posinset'))")
+
+
+def test_ten_thousand_pictures_scroll_to_the_end_with_few_of_them_in_the_page(crowded, open_page: Open):
+    page = ready(open_page(crowded))
+    expect(page.locator("h1")).to_have_text("10,000 pictures")
+    most = 0
+    for _ in range(2000):
+        if last_shown(page) == MANY:
+            break
+        page.evaluate("new Promise(done => { scrollTo(0, document.documentElement.scrollHeight);"
+                      " requestAnimationFrame(() => requestAnimationFrame(done)) })")
+        most = max(most, page.locator(".tile").count())
+    assert last_shown(page) == MANY
+    assert most < 100
+    expect(page.locator(".tile .caption").last).not_to_have_text("picture number 1")  # the oldest is the real one
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator(".tile .caption").first).to_have_text(f"picture number {MANY - 1}")
+
+
+def test_nothing_moves_while_pictures_load(stocked, open_page: Open):
+    page = ready(open_page(stocked[1]))
+    page.wait_for_load_state("networkidle")
+    shifted = page.evaluate("""() => new Promise((done) => {
+      new PerformanceObserver((list) => done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0)))
+        .observe({type: "layout-shift", buffered: true});
+      setTimeout(() => done(0), 300);
+    })""")
+    assert shifted < 0.01
