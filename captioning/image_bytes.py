@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 ACCEPTED = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
 MAX_BLOCKS = 20_000  # segments, chunks, extension blocks; a 25 MB PNG in zlib's 8 kB pieces has 3,200
-MAX_TILES = 300_000  # of a TIFF; a strip per row and channel of the tallest picture we take makes 262,140
+MAX_VALUES = 100_000  # numbers in one tag of a TIFF; a strip for each row of the tallest picture we take is 65,535
 
 
 class ImageError(ValueError):
@@ -220,17 +220,18 @@ def _gif_blocks(data: bytes) -> Iterator[int]:
         at += 1
 
 
-_STRIP_OFFSETS, _TILE_OFFSETS, _ORIENTATION = 273, 324, 274
+_ORIENTATION = 274
+_BYTE_TYPES = (1, 2, 6, 7)  # read as one string; every other type becomes Python numbers, 2 µs each
 
 
 def _check_tiff(data: bytes) -> None:
-    for tag, count, _ in _tiff_tags(data):
-        if tag in (_STRIP_OFFSETS, _TILE_OFFSETS) and count > MAX_TILES:
-            raise TooCostly(f"The TIFF file is cut into {count:,} tiles or strips; the limit is {MAX_TILES:,}.")
+    for tag, kind, count, _ in _tiff_tags(data):
+        if kind not in _BYTE_TYPES and count > MAX_VALUES:
+            raise TooCostly(f"Tag {tag} of the TIFF file has {count:,} values; the limit is {MAX_VALUES:,}.")
 
 
-def _tiff_tags(data: bytes) -> list[tuple[int, int, bytes]]:
-    """The (tag, count, first four bytes of the value) of the first directory of a TIFF file or an EXIF block."""
+def _tiff_tags(data: bytes) -> list[tuple[int, int, int, bytes]]:
+    """The (tag, type, count, value or offset) entries of the first directory of a TIFF file or an EXIF block."""
     order = "<" if data.startswith(b"II") else ">"
     big = 43 in data[2:4]
     first, head, entry = ("Q", "Q", "HHQ8s") if big else ("I", "H", "HHI4s")
@@ -239,11 +240,10 @@ def _tiff_tags(data: bytes) -> list[tuple[int, int, bytes]]:
     if tags > MAX_BLOCKS:
         raise TooCostly(f"The TIFF file has {tags:,} tags, which no camera or editor writes.")
     start, size = at + struct.calcsize(order + head), struct.calcsize(order + entry)
-    entries = [_unpack(order + entry, data, start + size * i) for i in range(tags)]
-    return [(tag, count, value[:4]) for tag, _, count, value in entries]
+    return [_unpack(order + entry, data, start + size * i) for i in range(tags)]
 
 
-def _unpack(layout: str, data: bytes, at: int) -> tuple[Any, ...]:
+def _unpack(layout: str, data: bytes, at: int) -> Any:
     size = struct.calcsize(layout)
     if at + size > len(data):
         raise DamagedImage("The TIFF file is cut off or damaged: its directory points past the end.")
@@ -254,7 +254,7 @@ def orientation(exif: bytes) -> int:
     """The orientation, 1 to 8, that an EXIF block asks for (CIPA DC-008, tag 274); 1 where it is absent or broken."""
     block = exif.removeprefix(b"Exif\0\0")
     try:
-        values = [value for tag, _, value in _tiff_tags(block) if tag == _ORIENTATION]
+        values = [value for tag, _, _, value in _tiff_tags(block) if tag == _ORIENTATION]
     except ImageError:
         return 1  # EXIF is decoration: a picture with a broken block is still a picture
     asked = int.from_bytes(values[0][:2], "little" if block.startswith(b"II") else "big") if values else 1

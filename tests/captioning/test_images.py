@@ -5,6 +5,7 @@ import io
 import time
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -320,6 +321,7 @@ HOSTILE = {
     "a strip too long to resample": saved(Image.new("L", (70_000, 1)), "PNG"),
     "a run-length BMP of empty lines": pictures.run_length_bmp(5000, 5000),
     "a TIFF of a million tiles": pictures.tiff_of([(256, 4, 1, 9), (257, 4, 1, 9), (324, 4, 1_000_000, 8)], bytes(99)),
+    "a TIFF of a million resolutions": pictures.tiff_of([(256, 4, 1, 9), (257, 4, 1, 9), (282, 5, 1_000_000, 8)]),
     "a WebP canvas of 16384×16384": b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0" + bytes(16),
 }
 
@@ -352,6 +354,21 @@ def test_a_bomb_in_a_profile_is_refused():
     bomb = pictures.chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(90_000_000)))
     with pytest.raises(DamagedImage, match="too large"):
         decode(pictures.png_with([bomb]))
+
+
+def test_large_pictures_wait_for_one_another_and_small_ones_pass_together():
+    room, inside, sums = images._Room(50), [], []
+
+    def hold(pixels):
+        with room.held(pixels):
+            inside.append(pixels)
+            sums.append(sum(inside))
+            time.sleep(0.03)
+            inside.remove(pixels)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(hold, [20, 20, 20, 50, 20, 70, 20, 20]))
+    assert set(sums) == {20, 40, 50, 70}  # 70 alone: what is larger than the room still gets in
 
 
 SEEDS = [saved(quarters(), format) for format in pictures.SAVED_AS] + [
