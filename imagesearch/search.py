@@ -195,7 +195,7 @@ class Search:
     def _page(self, session: Session, scored: list[_Scored], cut: Cut, floor: float, filters: Filters,
               query: str = "") -> Results:
         floor = floor if cut.min_score is None else cut.min_score
-        kept = [s for s in scored if s.score >= floor]
+        kept = [s for s in scored if s.exact or s.score >= floor]
         kept.sort(key=_order)
         total = len(kept) if len(scored) < MOST_CANDIDATES else None
         if cut.cursor:
