@@ -1,12 +1,14 @@
 """gunicorn's settings: one process with the models, many threads (the inference runtime releases the GIL)."""
 from imagesearch.config import Settings
 from imagesearch.web.listening import address
+from imagesearch.web.server import WAITING
 
 settings = Settings.from_environment()
 bind = address(settings)
-worker_class = "gthread"
+worker_class = "imagesearch.web.server.Worker"  # gunicorn's gthread
 workers = 1
-threads = settings.threads
+threads = settings.threads + WAITING  # those that work have slots of their own, see imagesearch/web/slots.py
+control_socket_disable = True  # it would lie in the user's home, one for all services of that user
 timeout = 120  # seconds without a sign of life from the worker, not a limit of one request
 graceful_timeout = 30  # SIGTERM: requests under way get this long
 keepalive = 5

@@ -16,6 +16,7 @@ from imagesearch.web import (
     safety,
     searches,
     service,
+    slots,
     uploads,
 )
 from imagesearch.web.multipart import largest_body
@@ -31,6 +32,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     safety.init_app(app)
     problems.init_app(app)
     lifecycle.init_app(app, services)
+    slots.init_app(app, services.settings.threads)
     auth.init_app(app)
     for api in (uploads.api, images.api, audio.api, searches.api, service.api):
         app.register_api(api)

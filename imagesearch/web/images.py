@@ -15,6 +15,7 @@ from imagesearch.web import schemas
 from imagesearch.web.lifecycle import services
 from imagesearch.web.openapi import IMAGES, answers, blueprint, contents, patch_body, refusals, request_headers
 from imagesearch.web.paging import cursor_below, keep_one_range, next_page
+from imagesearch.web.slots import waiting_for_the_client
 
 api = blueprint("images", IMAGES)
 LARGEST_PATCH = 2**20  # bytes of JSON
@@ -129,7 +130,8 @@ def _json() -> Any:
         raise UnsupportedMediaType("send application/merge-patch+json or application/json, not "
                                    f"{request.mimetype or 'a body without Content-Type'}")
     request.max_content_length = LARGEST_PATCH
-    data = request.get_data()
+    with waiting_for_the_client():
+        data = request.get_data()
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

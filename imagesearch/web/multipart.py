@@ -8,12 +8,13 @@ from typing import IO, Any
 from flask import Request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.datastructures import FileStorage, MultiDict
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.formparser import FormDataParser
 
 from imagesearch.annotations import LONGEST_VALUE, display_name
 from imagesearch.config import Settings
 from imagesearch.errors import Invalid, TooLarge
+from imagesearch.web.slots import waiting_for_the_client
 
 IN_MEMORY = 2**20  # bytes of a file; more goes to the disk
 LONGEST_TEXT = 256 * 2**10  # bytes of a text part: a hundred characteristics at their limits
@@ -119,17 +120,14 @@ def _parsed(request: Request, settings: Settings,
 
     parser = FormDataParser(open_file, LONGEST_TEXT, silent=False, max_form_parts=settings.max_files + MOST_TEXTS)
     try:
-        _, texts, files = parser.parse(
-            request.stream, request.mimetype, request.content_length, request.mimetype_params)
+        with waiting_for_the_client():
+            _, texts, files = parser.parse(
+                request.stream, request.mimetype, request.content_length, request.mimetype_params)
     except RequestEntityTooLarge:
         if request.content_length is not None and request.content_length > largest_body(settings):
             raise
         raise TooLarge(f"the body has more than {largest_body(settings):,} bytes, more than {settings.max_files} files "
                        f"(MAX_FILES) or a text part of more than {LONGEST_TEXT:,} bytes", "body") from None
-    except HTTPException:
-        raise
-    except Exception as error:  # the server's own exceptions for broken chunks are no standard ones
-        raise BadRequest(f"the body cannot be read as multipart/form-data: {str(error)[:200]}") from error
     return texts, files
 
 

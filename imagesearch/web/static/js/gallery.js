@@ -347,4 +347,5 @@ if (searches.everything(query)) {
 }
 await follow();
 document.documentElement.dataset.ready = "true";
+performance.mark("usable");
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {});
