@@ -55,7 +55,10 @@ def main() -> None:
 
 
 def services() -> Services:
-    return build(Settings.from_environment())
+    """Of the settings in force; closed when the command ends."""
+    service = build(Settings.from_environment())
+    click.get_current_context().call_on_close(service.database.engine.dispose)
+    return service
 
 
 def bar(items: Iterable[Any], total: int | None, unit: str = "img") -> "tqdm[Any]":
