@@ -6,6 +6,7 @@ from imagesearch.config import Settings
 from imagesearch.web import (
     audio,
     auth,
+    compression,
     docs,
     gallery,
     images,
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.config.update(LOG_LEVEL=services.settings.log_level, MAX_CONTENT_LENGTH=largest_body(services.settings))
     logs.init_app(app)
     safety.init_app(app)
+    compression.init_app(app)
     problems.init_app(app)
     lifecycle.init_app(app, services)
     slots.init_app(app, services.settings.threads)

@@ -116,7 +116,8 @@ async function more() {
 
 /** Without those that are shown already (an upload came between) or just deleted. */
 function fresh(hits) {
-  return hits.filter(({image}) => !deletions.waiting.has(image.id) && grid.index(image.id) < 0);
+  const shown = new Set(grid.hits.map(({image}) => image.id));
+  return hits.filter(({image}) => !deletions.waiting.has(image.id) && !shown.has(image.id));
 }
 
 function remember() {
