@@ -20,7 +20,7 @@ def _compress(response: Response) -> Response:
     if "ETag" in response.headers and not own_file:  # an image's ETag is for If-Match too, which takes no weak one
         return response
     response.vary.add("Accept-Encoding")
-    if "gzip" not in request.accept_encodings or (response.content_length or 0) < SMALLEST:
+    if not request.accept_encodings.quality("gzip") or (response.content_length or 0) < SMALLEST:
         return response
     response.direct_passthrough = False
     data = response.get_data()

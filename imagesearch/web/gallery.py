@@ -14,7 +14,7 @@ from imagesearch.web.paging import cursor_below
 
 pages = Blueprint("gallery", __name__)
 FIRST = 24  # pictures in the page itself: what a screen shows; the next ones are asked for in pages of 60
-LEARNING = "images.feedback"  # the endpoint whose presence brings the page's lessons
+LEARNING = "teaching.give_feedback"  # the endpoint whose presence brings the page's lessons
 STATIC = Path(__file__).parent / "static"
 # No inline script or style, nothing from another host. blob: is a file just chosen, shown while it is on its way.
 STRICT = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
@@ -43,7 +43,7 @@ def index() -> BaseResponse | str:
     listing = schemas.Listing(images=[schemas.Image.of(i) for i in page.images], total=library.count(), next=following)
     return render_template("gallery/index.html", listing=listing, state=listing.model_dump(mode="json"),
                            modules=_modules(), searching=searching, signed_in=auth.signed_in(),
-                           keys=services().keys.required(), learns=LEARNING in current_app.view_functions)
+                           keys=services().keys.required(), learns=_learns())
 
 
 @pages.get("/manifest.webmanifest")
@@ -88,6 +88,11 @@ def models_page(models: schemas.Models) -> Response:
     """What `GET /models` is to a browser."""
     in_use = sorted(models.models, key=lambda model: (not model.in_use, model.kind))
     return _strict(make_response(render_template("gallery/models.html", models=in_use, plots=plots(models.models))))
+
+
+def _learns() -> bool:
+    """Whether there is a tagger to teach."""
+    return LEARNING in current_app.view_functions and services().library.tagging is not None
 
 
 @cache

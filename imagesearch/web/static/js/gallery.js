@@ -24,13 +24,15 @@ let asking = null; // the request under way
 let typing = 0; // when the last letter was typed
 let pause = 0; // the timer that waits for the next letter
 let running = null; // the search that typing began
+let outdated = false; // whether a lesson has changed pictures that are shown
 let opener = null; // what had the focus before the viewer opened
 
 const grid = new Grid(find(".grid"), more);
 const box = new Box(find(".search"), {typed, settled});
 const uploads = new Uploads(find(".tray"), {stored, changed});
 const deletions = new Deletions(hide);
-const viewer = new Viewer(find(".viewer"), {step, closed, changed, like, remove: (image) => deletions.add(image)});
+const viewer = new Viewer(find(".viewer"), {
+  step, closed, changed, like, taught, tagged, remove: (image) => deletions.add(image)});
 
 // ---- searching -------------------------------------------------------------------------------------------
 
@@ -129,6 +131,7 @@ function remember() {
 // ---- showing ---------------------------------------------------------------------------------------------
 
 function show(answer) {
+  outdated = false;
   found = {...answer, hits: answer.hits.filter(({image}) => !deletions.waiting.has(image.id))};
   grid.show(found.hits, found.total);
   headline();
@@ -237,6 +240,22 @@ function changed(image) {
   if (viewer.id === image.id) viewer.show(image, around(grid.index(image.id)));
 }
 
+/** A lesson may have changed the tags of any picture: what is kept is asked for again when it is looked at. */
+function taught() {
+  kept.clear();
+  outdated = true;
+}
+
+function tagged(tag) {
+  viewer.close();
+  go({...searches.empty(), tag: [tag]});
+}
+
+async function refresh(image) {
+  const now = outdated && await ask(image.url).catch(() => null);
+  if (now) changed(now);
+}
+
 function hide(image) {
   const index = grid.index(image.id);
   const hit = grid.hits[index];
@@ -287,6 +306,7 @@ function look_at(index) {
   opener = document.activeElement;
   history.pushState({viewer: true}, "", pictureAddress(image.id));
   viewer.show(image, around(index));
+  refresh(image);
 }
 
 function step(by) {
@@ -296,6 +316,7 @@ function step(by) {
   history.replaceState(history.state, "", pictureAddress(image.id));
   viewer.show(image, around(index));
   announce(image.caption ?? "");
+  refresh(image);
   if (index > grid.hits.length - 10) grid.ask();
 }
 
