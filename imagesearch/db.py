@@ -18,9 +18,12 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
+    text,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import DateTime, TypeDecorator
 
 BUSY_TIMEOUT_MS = 10_000  # SQLite has one writer; an upload's transaction takes about 2 ms
@@ -206,7 +209,8 @@ def open_database(url: str) -> Database:
     """An engine with the schema brought up to date."""
     if url.startswith("sqlite") and (path := make_url(url).database):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    # as many connections as requests at work: THREADS is their limit, not the pool
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), poolclass=QueuePool, max_overflow=-1)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -231,17 +235,22 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def migrate(engine: Engine) -> None:
     """Alembic's `upgrade head`, in one transaction; two processes that start together take turns."""
+    folder = Path(__file__).resolve().parent.parent / "migrations"
+    if _revision(engine) == max(path.name[:4] for path in (folder / "versions").glob("[0-9]*.py")):
+        return  # importing Alembic takes 100 ms of a start
     from alembic import command
     from alembic.config import Config
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).resolve().parent.parent / "migrations"))
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == ScriptDirectory.from_config(
-                config).get_current_head():
-            return
+    config.set_main_option("script_location", str(folder))
     with engine.connect().execution_options(immediate=True) as connection, connection.begin():
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _revision(engine: Engine) -> str | None:
+    """Of the schema in place, None for an empty database."""
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

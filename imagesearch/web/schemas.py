@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, Self
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from captioning.registry import Card
 from imagesearch import db, search
@@ -25,15 +24,17 @@ class Parameters(BaseModel):
         return super().model_json_schema(*args, **kwargs)
 
 
-def _no_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
+def _may_be_left_out(schema: dict[str, Any]) -> None:
+    """A query string cannot say null."""
+    schema.update(schema.pop("anyOf")[0])
+    del schema["default"]
 
 
 Value = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)]
 Values = Annotated[list[Value], Field(default_factory=list, max_length=20)]
 Limit = Annotated[int, Field(20, ge=1, le=100, description="How many to give.")]
-Cursor = Annotated[str | SkipJsonSchema[None], Field(
-    None, max_length=500, description="Where to go on, from `next`.", json_schema_extra=_no_default)]
+Cursor = Annotated[str | None, Field(
+    None, max_length=500, description="Where to go on, from `next`.", json_schema_extra=_may_be_left_out)]
 
 
 class ImagePath(BaseModel):
@@ -59,8 +60,8 @@ class FilterQuery(Parameters):
 
 class CutQuery(FilterQuery, PageQuery):
     strictness: search.Strictness = Field("normal", description="Moves the query's own cut-off.")
-    min_score: Annotated[float, Field(ge=0, le=1)] | SkipJsonSchema[None] = Field(
-        None, description="Replaces the query's own cut-off.", json_schema_extra=_no_default)
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="Replaces the query's own cut-off.", json_schema_extra=_may_be_left_out)
 
     def cut(self) -> search.Cut:
         return search.Cut(self.strictness, self.min_score, self.limit, self.cursor)
