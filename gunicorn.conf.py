@@ -1,7 +1,14 @@
 """gunicorn's settings: one process with the models, many threads (the inference runtime releases the GIL)."""
-from imagesearch.config import Settings
-from imagesearch.web.listening import address
-from imagesearch.web.server import WAITING
+import gc
+
+gc.disable()  # what these imports make stays; looking through it again and again takes 0.25 s of a start
+from imagesearch.config import Settings  # noqa: E402
+from imagesearch.web.listening import address  # noqa: E402
+from imagesearch.web.logs import of_server  # noqa: E402
+from imagesearch.web.server import WAITING  # noqa: E402
+
+gc.freeze()
+gc.enable()
 
 settings = Settings.from_environment()
 bind = address(settings)
@@ -13,6 +20,7 @@ timeout = 120  # seconds without a sign of life from the worker, not a limit of 
 graceful_timeout = 30  # SIGTERM: requests under way get this long
 keepalive = 5
 limit_request_line = 8190
+logconfig_dict = of_server(settings.log_level)
 accesslog = None  # the application logs its requests itself, with their ids
 
 

@@ -68,7 +68,7 @@ class Worker:
             if session.scalar(waiting) is None:  # without the write lock: this is asked every second
                 return None
         with self.library.database.write() as session:
-            session.execute(update(Image).values(status="failed").where(
+            session.execute(update(Image).values(status="failed", version=Image.version + 1).where(
                 Image.status == "pending", free, Image.attempts >= MOST_ATTEMPTS))  # whoever tried died of it
             number = session.scalar(waiting)
             if number is None:
@@ -80,4 +80,4 @@ class Worker:
     def _fail(self, number: int) -> None:
         with self.library.database.write() as session:
             session.execute(update(Image).where(Image.number == number)
-                            .values(status="failed", claimed_until=None, updated_at=now()))
+                            .values(status="failed", claimed_until=None, version=Image.version + 1, updated_at=now()))

@@ -3,6 +3,7 @@ import logging
 import re
 import sys
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Response, g, has_request_context, request
@@ -27,13 +28,24 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     if not any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(JsonFormatter(
-            "%(asctime)s %(levelname)s %(name)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z",
-            rename_fields={"asctime": "time", "levelname": "level", "name": "logger"}))
+        handler.setFormatter(formatter())
         handler.addFilter(_with_request_id)
         root.addHandler(handler)
     for name in ("imagesearch", "captioning"):
         logging.getLogger(name).setLevel(level)
+
+
+def formatter() -> JsonFormatter:
+    return JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z",
+                         rename_fields={"asctime": "time", "levelname": "level", "name": "logger"})
+
+
+def of_server(level: str) -> dict[str, Any]:
+    """gunicorn's own lines in the same form: its setting `logconfig_dict`."""
+    return {"version": 1, "disable_existing_loggers": False, "formatters": {"json": {"()": formatter}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"handlers": [], "level": "WARNING"},
+            "loggers": {"gunicorn.error": {"level": level, "handlers": ["stderr"], "propagate": False}}}
 
 
 def _with_request_id(record: logging.LogRecord) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, g, render_template, request
 from flask_openapi3 import OpenAPI
 from pydantic import ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from captioning import images, registry
@@ -53,7 +53,7 @@ def of(error: Exception) -> Problem:
         if isinstance(error, kind):
             fields = _fields(error)
             return problem(status, _summary(fields) or str(error), fields)
-    if isinstance(error, OperationalError):
+    if isinstance(error, exc.OperationalError | exc.TimeoutError):
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer just now; try again")
     if isinstance(error, OSError) and error.errno in FULL:
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, "the disk of the service is full; nothing was stored")

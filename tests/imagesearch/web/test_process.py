@@ -193,7 +193,7 @@ def test_sixty_slow_clients_keep_nobody_out(service):
 
 def test_the_log_is_one_json_line_a_request(service):
     httpx.get(f"{service.url}/images?limit=1", headers={"X-Request-ID": "abc-123"})
-    lines = [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     line = next(line for line in lines if line.get("request_id") == "abc-123")
     assert (line["level"], line["message"], line["status"], line["route"]) == ("INFO", "GET /images", 200, "/images")
     assert line["ms"] > 0

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.captioning.pictures import quarters, saved
 from tests.imagesearch.web.asking import form, part, refused, send, stored
@@ -80,6 +81,14 @@ def test_respond_async_answers_at_once_and_the_work_is_done_later(client, photo)
         time.sleep(0.02)
     assert image["status"] == "ready"
     assert image["caption_source"] == "model"
+
+
+def test_of_equal_uploads_at_once_one_is_stored_and_all_get_it(app, services):
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: send(app.test_client(), SMALL, caption="squares"), range(6)))
+    assert sorted(a.status_code for a in answers) == [200] * 5 + [201]
+    assert len({a.json["id"] for a in answers}) == 1
+    assert services.library.count() == 1
 
 
 def test_a_dangerous_filename_is_only_shown_as_a_name(client):
