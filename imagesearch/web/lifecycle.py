@@ -37,6 +37,11 @@ class Lifecycle:
         if self.warm:
             self.services.worker.stop(timeout)
 
+    def wake(self) -> None:
+        """An image is pending; a worker that has yet to start looks for itself."""
+        if self.warm:
+            self.services.worker.wake()
+
     def troubles(self) -> dict[str, str]:
         """What does not work just now, by part; empty when all is well."""
         models = {} if self.warm else {"models": self._failure or "still loading; this takes a second or two"}

@@ -6,7 +6,7 @@ from werkzeug.datastructures import FileStorage
 from imagesearch.annotations import Annotation, display_name
 from imagesearch.library import Added
 from imagesearch.web import problems, schemas
-from imagesearch.web.lifecycle import services
+from imagesearch.web.lifecycle import lifecycle, services
 from imagesearch.web.multipart import Form, form
 from imagesearch.web.openapi import UPLOADS, answers, blueprint, form_body, refusals, request_headers
 
@@ -58,7 +58,7 @@ def _annotation(parts: Form) -> Annotation:
 def _add(parts: Form, file: FileStorage, annotation: Annotation, wait: bool) -> Added:
     added = services().library.add(parts.data(file), file.filename or "", annotation, wait)
     if added.image.status == "pending":
-        services().worker.wake()
+        lifecycle().wake()
     return added
 
 
