@@ -33,6 +33,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 }
 KINDS = ("application/problem+json", "application/json", "text/html")
 FULL = {errno.ENOSPC, errno.EDQUOT}
+AT_FAULT = {408: "body", 413: "body", 415: "Content-Type", 416: "Range"}  # the part of the request, by status
 LONGEST_VALUE = 60  # characters of a wrong value that are shown to whoever sent it
 
 
@@ -46,7 +47,7 @@ def of(error: Exception) -> Problem:
     if isinstance(error, ValidationError):
         return of_validation(error)
     if isinstance(error, HTTPException):
-        return problem(error.code or 500, _detail(error))
+        return _of_http(error)
     if isinstance(error, errors.Changed) and error.field != "If-Match":  # an upload met a deletion
         return problem(HTTPStatus.CONFLICT, str(error), _fields(error))
     for kind, status in STATUSES.items():
@@ -106,12 +107,17 @@ def _handle(error: Exception) -> Response | HTTPException:
     return response(found, error.get_headers() if isinstance(error, HTTPException) else ())
 
 
-def _detail(error: HTTPException) -> str:
-    if isinstance(error, RequestEntityTooLarge):
-        return (f"the body has {request.content_length or 'too many':,} bytes; at most "
-                f"{request.max_content_length or 0:,} are taken" if request.content_length else
-                f"the body has more than the {request.max_content_length or 0:,} bytes that are taken")
-    return str(error.description or error.name)
+def _of_http(error: HTTPException) -> Problem:
+    """What Werkzeug, Flask or a route raised as an HTTP error."""
+    status = error.code or 500
+    detail = _over_limit() if isinstance(error, RequestEntityTooLarge) else str(error.description or error.name)
+    field = AT_FAULT.get(status)
+    return problem(status, detail, [FieldError(field=field, message=detail)] if field else [])
+
+
+def _over_limit() -> str:
+    sent = f"{request.content_length:,}" if request.content_length else "more"
+    return f"the body has {sent} bytes; at most {request.max_content_length or 0:,} are taken"
 
 
 def _fields(error: Exception) -> list[FieldError]:

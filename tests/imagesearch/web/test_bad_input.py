@@ -209,6 +209,14 @@ def test_a_bad_patch_is_refused_and_changes_nothing(client, image, request_, sta
     assert client.get(image["url"]).json == image
 
 
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_so(small_client, announced):
+    sent = form({"image": [part(bytes(900_000)) for _ in range(6)]})
+    chunked = {} if announced else {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+    refused(small_client.post("/upload", input_stream=io.BytesIO(sent["data"]), content_type=sent["content_type"],
+                              environ_overrides=chunked), 413, "body", "4,048,576")
+
+
 def test_an_error_page_is_html_only_for_a_browser_that_asked_for_it(client):
     page = client.get("/nowhere", headers={"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (page.status_code, page.mimetype) == (404, "text/html")
