@@ -46,6 +46,12 @@ def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
     assert captions(page) == ["a white rocket stands on its launch pad"]
 
 
+def test_a_word_half_typed_finds_what_it_will_find(page: Page):
+    page.locator("#q").press_sequentially("rocke")
+    expect(page.locator("h1")).to_have_text("1 picture for “rocket”")
+    expect(page.locator(".tile mark")).to_have_text("rocket")
+
+
 def test_chips_narrow_to_one_subject_with_its_colour(page: Page):
     page.locator("[data-chip='colour white']").click()
     expect(page.locator("[data-chip='colour white']")).to_have_attribute("aria-pressed", "true")

@@ -2,6 +2,7 @@
 from playwright.sync_api import Page, expect
 
 from imagesearch.errors import NotFound
+from tests.web.conftest import Open, ready
 
 
 def open_first(page: Page) -> None:
@@ -16,6 +17,16 @@ def test_arrows_walk_and_escape_gives_the_focus_back(page: Page):
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     assert page.evaluate("document.activeElement.querySelector('img').alt") == "a white rocket stands on its launch pad"
+
+
+def test_a_finger_walks_too(stocked, open_page: Open):
+    page = ready(open_page(stocked[1], viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True))
+    page.locator(".open").first.tap()
+    finger = page.context.new_cdp_session(page)
+    for kind, x in (("touchStart", 300), ("touchMove", 200), ("touchMove", 100), ("touchEnd", None)):
+        points = [] if x is None else [{"x": x, "y": 300}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(page.locator(".details .caption-field")).to_have_value("a white rocket stands on its launch pad")
 
 
 def test_the_back_button_closes_the_viewer(page: Page):

@@ -1,6 +1,7 @@
 import {ask} from "./api.js";
 import {el, find} from "./dom.js";
 
+const LONGEST = 200; // characters that are completed
 const MOST = 6; // suggestions shown; more would cover the results that appear below them
 
 /** The search box: every change is told at once, the last word is completed (ARIA's combobox with a listbox). */
@@ -30,11 +31,9 @@ export class Box {
   async suggest() {
     this.pending?.abort();
     if (!this.value.trim()) return this.close();
-    this.pending = new AbortController();
-    const address = `search/suggest?q=${encodeURIComponent(this.value.slice(0, 200))}`;
-    const {suggestions} = await ask(address, {signal: this.pending.signal}).catch(() => ({suggestions: []}));
-    const known = this.value.trim().toLowerCase();
-    this.fill(suggestions.filter((text) => text !== known).slice(0, MOST));
+    const mine = this.pending = new AbortController();
+    const texts = await completions(this.value, mine.signal);
+    if (mine === this.pending && !mine.signal.aborted) this.fill(texts.slice(0, MOST));
   }
 
   fill(texts) {
@@ -91,6 +90,13 @@ export class Box {
     this.close();
     this.settled();
   }
+}
+
+/** What the text may become as its last word goes on; none where the service cannot say. */
+export async function completions(text, signal) {
+  const address = `search/suggest?q=${encodeURIComponent(text.slice(0, LONGEST))}`;
+  const {suggestions} = await ask(address, {signal}).catch(() => ({suggestions: []}));
+  return suggestions.filter((completed) => completed !== text.trim().toLowerCase());
 }
 
 /** Whether letters typed there are text. */

@@ -1,6 +1,6 @@
 /** The page: what is searched for is in the address bar, what was found is in the grid, the rest follows. */
 import {ask, Problem} from "./api.js";
-import {Box} from "./box.js";
+import {Box, completions} from "./box.js";
 import * as chips from "./chips.js";
 import {Deletions} from "./deletion.js";
 import {announce, el, find, icon, percent, plural} from "./dom.js";
@@ -36,9 +36,10 @@ const viewer = new Viewer(find(".viewer"), {
 
 // ---- searching -------------------------------------------------------------------------------------------
 
-/** Goes to a search: a new entry of the history, or (`replace`) the present one changed. */
-function go(next, {replace = false} = {}) {
+/** Goes to a search: a new entry of the history, or (`replace`) the present one changed. `letters` came by typing. */
+function go(next, {replace = false, letters = false} = {}) {
   remember();
+  if (!letters) box.value = next.q; // an answer must not overwrite what is typed meanwhile
   const url = searches.address(next);
   history[replace ? "replaceState" : "pushState"](null, "", url);
   return run(next);
@@ -51,7 +52,7 @@ function typed(text) {
     const fresh = Date.now() - typing > SETTLED;
     typing = Date.now();
     const words = text.trim() ? {like: "", picture: ""} : {};
-    running = go({...query, ...words, q: text.trim(), strictness: "", min_score: ""}, {replace: !fresh});
+    running = go({...query, ...words, q: text.trim(), strictness: "", min_score: ""}, {replace: !fresh, letters: true});
   }, PAUSE);
 }
 
@@ -78,10 +79,18 @@ async function run(next) {
 }
 
 async function fetchFirst(signal) {
-  if (!query.picture) return page(await ask(searches.endpoint(query), {signal}));
+  if (!query.picture) return completed(page(await ask(searches.endpoint(query), {signal})), signal);
   const picture = lent.get(query.picture);
   if (!picture) throw new Problem({status: 0, detail: "This search was by a picture that was only lent for it. Drop it on the search box again."});
   return page(await ask(searches.endpoint(query), {method: "POST", body: lending(picture), signal}));
+}
+
+/** While a word is being typed its likeliest completion is searched for, where the letters so far find nothing. */
+async function completed(answer, signal) {
+  if (answer.hits.length || !query.q || Date.now() - typing > SETTLED) return answer;
+  const [word] = await completions(query.q, signal);
+  if (!word) return answer;
+  return {...page(await ask(searches.endpoint({...query, q: word}), {signal})), word};
 }
 
 function lending(picture) {
@@ -139,11 +148,11 @@ function show(answer) {
 
 /** All that stands around the grid. */
 function headline() {
-  box.value = query.q;
   chips.draw(find(".chips"), query, grid.hits, toggle);
   asked();
   const count = found.total === null ? `${grid.hits.length}+ pictures` : plural(found.total, "picture");
-  const title = searches.everything(query) ? count : `${count}${searches.ranked(query) && grid.hits.length ? ", best first" : ""}`;
+  const of = found.word ? ` for “${found.word}”` : searches.ranked(query) && grid.hits.length ? ", best first" : "";
+  const title = searches.everything(query) ? count : count + of;
   find("h1").textContent = title;
   document.title = query.q ? `${query.q} · Image search` : "Image search";
   cutoff();
@@ -219,6 +228,7 @@ function toggle(kind, value) {
 // ---- pictures come, change and go ------------------------------------------------------------------------
 
 function stored(image) {
+  kept.clear(); // the new one may belong to any of them
   if (searches.everything(query)) {
     found.total++;
     grid.insert({image});
@@ -348,7 +358,7 @@ grid.list.addEventListener("click", (event) => {
 find(".brand").addEventListener("click", (event) => { event.preventDefault(); go(searches.empty()); });
 addEventListener("popstate", async () => {
   const next = searches.read(location.search);
-  if (searches.address(next) !== searches.address(query)) { remember(); await run(next); }
+  if (searches.address(next) !== searches.address(query)) { remember(); box.value = next.q; await run(next); }
   follow();
 });
 addEventListener("keydown", (event) => {
@@ -360,6 +370,7 @@ addEventListener("click", (event) => {
 receive({add: (files) => uploads.add(files), seek});
 
 history.scrollRestoration = "manual";
+box.value = query.q;
 if (searches.everything(query)) {
   found = page(JSON.parse(find("#listing").textContent));
   grid.adopt(found.hits, found.total);

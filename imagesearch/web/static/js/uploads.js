@@ -71,7 +71,7 @@ function row(file) {
   const body = el("div", {class: "body"}, el("p", {class: "name"}, file.name || "pasted picture"), bar, state);
   const url = URL.createObjectURL(file);
   preview.addEventListener("load", () => URL.revokeObjectURL(url));
-  preview.addEventListener("error", () => { URL.revokeObjectURL(url); preview.removeAttribute("src"); });
+  preview.addEventListener("error", () => { URL.revokeObjectURL(url); preview.className = "blank"; });
   preview.src = url;
   return {
     body, node: el("li", {}, preview, body),

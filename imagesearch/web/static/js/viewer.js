@@ -14,10 +14,10 @@ export class Viewer {
   constructor(dialog, {step, closed, ...actions}) {
     Object.assign(this, {dialog, step, actions, photo: find(".frame img", dialog), pane: find(".details", dialog)});
     const button = find("button.zoom", dialog);
-    this.zoom = new Zoom(find(".frame", dialog), (zoomed) => {
+    this.zoom = new Zoom(find(".frame", dialog), {swiped: step, changed: (zoomed) => {
       button.setAttribute("aria-pressed", zoomed);
       if (zoomed) this.sharpen();
-    });
+    }});
     button.addEventListener("click", () => this.zoom.step());
     find(".close", dialog).addEventListener("click", () => dialog.close());
     find(".previous", dialog).addEventListener("click", () => step(-1));

@@ -1,9 +1,11 @@
 const STEPS = [1, 2, 4];
+const SWIPE = 60; // pixels sideways that are no accident
 
 /** Zooms the picture in a frame: by button, double click, wheel or keys; drags it when it is larger than the frame. */
 export class Zoom {
-  constructor(frame, changed) {
-    Object.assign(this, {frame, changed, photo: frame.querySelector("img"), scale: 1, x: 0, y: 0});
+  /** @param changed told whether the picture is zoomed; @param swiped told -1 or 1 by a finger, on the whole picture */
+  constructor(frame, {changed, swiped}) {
+    Object.assign(this, {frame, changed, swiped, photo: frame.querySelector("img"), scale: 1, x: 0, y: 0});
     frame.addEventListener("dblclick", (event) => this.step(event));
     frame.addEventListener("wheel", (event) => {
       event.preventDefault();
@@ -54,6 +56,7 @@ export class Zoom {
     const end = (event) => {
       pointers.delete(event.pointerId);
       if (pointers.size) return;
+      if (event.type === "pointerup" && event.pointerType === "touch" && this.scale === 1) this.swipe(start, event);
       removeEventListener("pointermove", move);
       removeEventListener("pointerup", end);
       removeEventListener("pointercancel", end);
@@ -61,6 +64,11 @@ export class Zoom {
     addEventListener("pointermove", move);
     addEventListener("pointerup", end);
     addEventListener("pointercancel", end);
+  }
+
+  swipe(from, to) {
+    const [across, down] = [to.clientX - from.clientX, to.clientY - from.clientY];
+    if (Math.abs(across) > SWIPE && Math.abs(across) > 2 * Math.abs(down)) this.swiped(across < 0 ? 1 : -1);
   }
 
   pinch(before, now, pointers) {
