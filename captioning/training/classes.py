@@ -54,7 +54,7 @@ def read_classes(place: Path, per_class: int | None = None) -> Classes:
     empty: set[tuple[str, str]] = set()
     for path, data in files:
         parts = Path(path).parts
-        if parts[-1] == "words.txt" and data is not None:
+        if parts[-1:] == ("words.txt",) and data is not None:
             words = dict(line.split("\t", 1) for line in data.decode().splitlines() if "\t" in line)
         elif len(parts) >= 2 and parts[-2] in found and data is None:
             empty.add((parts[-2], parts[-1]))

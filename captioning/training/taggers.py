@@ -26,7 +26,7 @@ import numpy as np
 
 from captioning import images, registry
 from captioning.bayes import Tag
-from captioning.taggers import Annotator, Tagger, pooled
+from captioning.taggers import Annotator, Tagger, check_encoder, pooled
 from captioning.training import datasets, fitting, labels
 from captioning.training.classes import accuracy, read_classes, vectors_of
 from captioning.training.datasets import Photo
@@ -184,14 +184,14 @@ def predict(a: argparse.Namespace) -> None:
     """Prints each file's tags by every tagger there is."""
     for path, vector in _vectors(a, a.files):
         for name in _installed(a.models):
-            tagger = registry.load(name, a.models)
+            tagger = _fitting(name, a)
             found = tagger.top(vector) if isinstance(tagger, Annotator) else tagger.tags(vector)
             print(f"{path.name}\t{name}\t{_line(found)}")
 
 
 def annotate(a: argparse.Namespace) -> None:
     """Prints each photo's nearest captions and top terms, and those of a folder as a whole."""
-    tagger: Annotator = registry.load("tags-tfidf", a.models)
+    tagger: Annotator = _fitting(fitting.TFIDF, a)
     captions = sorted({text for texts in datasets.read_captions(a.captions).values() for text in texts}
                       ) if a.captions else []
     index = tagger.terms.vectors(captions)
@@ -203,6 +203,12 @@ def annotate(a: argparse.Namespace) -> None:
                 print(f"\t{cosine:.3f}\t{caption}")
         if len(found) > 1:
             print(f"{folder}\t{_line(tagger.top(np.mean([vector for _, vector in found], axis=0)))}")
+
+
+def _fitting(name: str, a: argparse.Namespace) -> Any:
+    """The tagger, if it was trained on the encoder asked for. Raises OtherEncoder, ModelMissing or ModelDamaged."""
+    check_encoder(registry.card(name, a.models), registry.card(a.encoder, a.models))
+    return registry.load(name, a.models)
 
 
 def _photos(place: Path) -> list[Path]:

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioning.bayes import NaiveBayes, fit_space
-from captioning.taggers import Annotator, MultiLabel, Tagger, Teachable, Terms, pooled
+from captioning.bayes import NaiveBayes, OtherEncoder, fit_space
+from captioning.taggers import Annotator, MultiLabel, Tagger, Teachable, Terms, check_encoder, pooled
 from tests.captioning.test_bayes import ENCODER, WIDTH, photos
 
 CAPTIONS = ["A black dog runs on the grass .", "Two dogs run", "a girl sits , a dog runs !", "", "xyzzy", "a I"]
@@ -126,6 +126,18 @@ def test_the_top_terms_come_heaviest_first() -> None:
 def test_the_pooled_vector_is_the_mean_over_the_squares() -> None:
     features = np.random.default_rng(0).random((7, 7, 5))
     assert pooled(features) == pytest.approx(features.reshape(49, 5).mean(0))
+
+
+def test_a_tagger_of_another_encoder_is_refused_with_the_command_that_mends_it() -> None:
+    from captioning.registry import Card
+
+    def card(name: str, version: str, **settings: str) -> Card:
+        return Card(name, "", version, "", "", 1, "", "", "train it", {}, "", dict(settings))
+
+    made = card("tags-mlp", "1", encoder="vgg16", encoder_version="old")
+    check_encoder(made, card("vgg16", "old"))
+    with pytest.raises(OtherEncoder, match=r"vgg16@old, here runs vgg16@new.*train it"):
+        check_encoder(made, card("vgg16", "new"))
 
 
 def test_the_registry_knows_every_kind(tmp_path: Path) -> None:
