@@ -18,10 +18,13 @@ from imagesearch.keys import Keys
 from imagesearch.library import Library
 from imagesearch.search import Search
 from imagesearch.storage import FolderStorage
+from imagesearch.tagging import Tagging
+from imagesearch.teaching import Teaching
 from imagesearch.worker import Worker
 
 if TYPE_CHECKING:
     from captioning.joint import Joint
+    from captioning.taggers import Teachable
 
 log = logging.getLogger(__name__)
 
@@ -40,17 +43,25 @@ class Services:
         with _loading:
             settings = self.settings
             return Describer(registry.load(settings.encoder, settings.models_dir),
-                             registry.load(settings.captioner, settings.models_dir), self._joint())
+                             registry.load(settings.captioner, settings.models_dir), self._joint(), self._taggers())
 
     @cached_property
     def library(self) -> Library:
-        return Library(self.settings, self.database, self.storage, FTS5Index(), self.describer)
+        describer = self.describer
+        tagging = None
+        if describer.taggers and describer.pooled_space:
+            tagging = Tagging(describer.taggers, ExactIndex(describer.pooled_space))
+        return Library(self.settings, self.database, self.storage, FTS5Index(), describer, tagging)
 
     @cached_property
     def search(self) -> Search:
         joint = ExactIndex(self.describer.joint_space) if self.describer.joint_space else None
         return Search(self.database, self.library, self.library.text, ExactIndex(self.describer.similar_space),
                       joint, self.describer)
+
+    @cached_property
+    def teaching(self) -> Teaching:
+        return Teaching(self.library)
 
     @cached_property
     def worker(self) -> Worker:
@@ -66,6 +77,27 @@ class Services:
             log.warning("text search compares words alone: %s", error)
             return None
 
+    def _taggers(self) -> "Teachable | None":
+        """The trained tagger and, to learn with, the statistics' space without its tags."""
+        from captioning.taggers import Teachable
+
+        if self.settings.tagger == "none":
+            return None
+        try:
+            trained = registry.load(self.settings.tagger, self.settings.models_dir)
+            learner = registry.load(self.settings.learner, self.settings.models_dir)
+        except registry.ModelMissing as error:
+            log.warning("images get no tags of their own: %s", error)
+            return None
+        encoder = registry.card(self.settings.encoder, self.settings.models_dir)
+        for card in (trained.card, registry.card(self.settings.learner, self.settings.models_dir)):
+            if card.settings["encoder_version"] != encoder.version:
+                log.warning("images get no tags of their own: %s was trained on version %s of the encoder, this is %s. "
+                            "Train it again: %s", card.name, card.settings["encoder_version"], encoder.version,
+                            card.command)
+                return None
+        return Teachable(trained, learner.blank())
+
     def warm(self) -> None:
         """Loads the models, runs each once and fills the indexes, so that no request pays for it."""
         from PIL import Image
@@ -75,6 +107,8 @@ class Services:
             self.search.similar.count(session)
             if self.search.joint:
                 self.search.joint.count(session)
+            if self.library.tagging:
+                self.library.tagging.pictures.count(session)
 
     def troubles(self) -> dict[str, str]:
         """What does not work just now, by part; empty when all is well."""

@@ -25,6 +25,8 @@ class Settings:
     encoder: str = setting("vgg16", "name of the encoder, see `GET /models`")
     captioner: str = setting("vgg16-lstm", "name of the captioner")
     joint: str = setting("joint", "name of the joint text-image model; `none` switches visual text search off")
+    tagger: str = setting("tags-mlp", "name of the trained tagger; `none` switches model tags off")
+    learner: str = setting("tags-bayes", "name of the tagger that learns from feedback")
     host: str = setting("127.0.0.1", "address to listen on; anything but loopback needs a key")
     port: int = setting(8000, "port to listen on")
     threads: int = setting(8, "requests served at once")

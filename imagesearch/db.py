@@ -159,6 +159,29 @@ class Vector(Base):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class Lesson(Base):
+    """What a person taught: that a tag is right or wrong (`correct`) for a picture.
+
+    It keeps the picture's pooled vector (float16, in `space`), so it outlives the picture. `before` is the source the
+    tag had on it. A lesson taken back stays, with a row behind it whose `undoes` names it.
+    """
+
+    __tablename__ = "lessons"
+    __table_args__ = (Index("lessons_by_key", "key", "image_number"), Index("lessons_by_image", "image_number"),
+                      Index("lessons_undone", "undoes"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int | None] = mapped_column(ForeignKey("images.number", ondelete="SET NULL"))
+    name: Mapped[str]
+    key: Mapped[str]
+    correct: Mapped[bool]
+    before: Mapped[str | None] = mapped_column(String(16))
+    undoes: Mapped[int | None] = mapped_column(ForeignKey("lessons.id", ondelete="CASCADE"))
+    space: Mapped[str]
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Deletion(Base):
     """The number of a picture that is gone, so that every process's index lets go of it."""
 

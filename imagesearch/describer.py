@@ -9,17 +9,20 @@ from PIL import Image
 from captioning import characteristics, colours
 from captioning.characteristics import Characteristic
 from captioning.colours import Colour
+from captioning.similarity import pooled
 from imagesearch.telemetry import stage
 
 if TYPE_CHECKING:
     from captioning.captioner import Captioner
     from captioning.encoders import Encoder
     from captioning.joint import Joint
+    from captioning.taggers import Teachable
 
 
 @dataclass(frozen=True)
 class Description:
-    """`vectors`: space → (d,) float32 of length 1. `caption` is None where none was asked for."""
+    """`vectors`: space → (d,) float32, of length 1 but in the taggers' pooled space. `caption` is None where none was
+    asked for."""
 
     vectors: Mapping[str, np.ndarray]
     colours: list[Colour]
@@ -30,18 +33,20 @@ class Description:
 
 
 class Describer:
-    """The encoder, the captioner and, where one is installed, the joint text-image model."""
+    """The encoder, the captioner and, where they are installed, the joint text-image model and the taggers."""
 
-    def __init__(self, encoder: "Encoder", captioner: "Captioner", joint: "Joint | None" = None):
-        self.encoder, self.captioner, self.joint = encoder, captioner, joint
+    def __init__(self, encoder: "Encoder", captioner: "Captioner", joint: "Joint | None" = None,
+                 taggers: "Teachable | None" = None):
+        self.encoder, self.captioner, self.joint, self.taggers = encoder, captioner, joint, taggers
         self.similar_space = f"{encoder.name}@{encoder.version}"
         self.joint_space = f"{joint.name}@{joint.version}" if joint else None
+        self.pooled_space = f"{encoder.name}-pooled@{encoder.card.version}" if taggers else None
         self.caption_model = f"{captioner.name}@{captioner.version}"
 
     @property
     def spaces(self) -> list[str]:
         """Every vector space a stored picture should be in."""
-        return [space for space in (self.similar_space, self.joint_space) if space]
+        return [space for space in (self.similar_space, self.joint_space, self.pooled_space) if space]
 
     def describe(self, image: Image.Image, caption: bool = True, human_caption: str | None = None) -> Description:
         """One pass of the encoder, and what follows from it.
@@ -55,6 +60,8 @@ class Describer:
         vectors = {self.similar_space: encoding.vector}
         if self.joint and self.joint_space:
             vectors[self.joint_space] = self.joint.embed_image(encoding.map)
+        if self.pooled_space:
+            vectors[self.pooled_space] = pooled(encoding.map)
         with stage("colours"):
             palette = colours.dominant(image)
         if not caption:

@@ -16,12 +16,23 @@ from captioning import images
 from captioning.images import Picture
 from imagesearch.annotations import Annotation, Subject, checked, display_name
 from imagesearch.config import Settings
-from imagesearch.db import Characteristic, Colour, Database, Deletion, Image, Tag, Trait, Vector, now
+from imagesearch.db import (
+    Characteristic,
+    Colour,
+    Database,
+    Deletion,
+    Image,
+    Tag,
+    Trait,
+    Vector,
+    now,
+)
 from imagesearch.describer import Describer, Description
 from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, UnsupportedImage
 from imagesearch.index import TextIndex
 from imagesearch.index.words import key
 from imagesearch.storage import FolderStorage
+from imagesearch.tagging import Tagging
 from imagesearch.telemetry import UPLOADS, stage
 
 CONTENT = (selectinload(Image.tags), selectinload(Image.characteristics), selectinload(Image.colours))
@@ -61,9 +72,9 @@ class Listing:
 
 class Library:
     def __init__(self, settings: Settings, database: Database, storage: FolderStorage, text: TextIndex,
-                 describer: Describer):
+                 describer: Describer, tagging: Tagging | None = None):
         self.settings, self.database, self.storage = settings, database, storage
-        self.text, self.describer = text, describer
+        self.text, self.describer, self.tagging = text, describer, tagging
 
     # ---- in ------------------------------------------------------------------------------------------
 
@@ -135,12 +146,13 @@ class Library:
         picture = self.decode(self.original(image))
         description = self._describe(picture, image.caption if image.caption_source == "user" else None)
         with self.database.write() as session:
-            image = self._one(session, image.id)
+            image = self.find(session, image.id)
             if image.status != "ready":
                 self._set_description(image, description)
                 _set_vectors(session, image.number, description)
+                self._tag(session, image, description)
                 image.status, image.claimed_until = "ready", None
-                self._touch(session, image)
+                self.touch(session, image)
         return image
 
     # ---- out -----------------------------------------------------------------------------------------
@@ -148,7 +160,7 @@ class Library:
     def get(self, id: str) -> Image:
         """Raises NotFound."""
         with self.database.read() as session:
-            return self._one(session, id)
+            return self.find(session, id)
 
     def page(self, limit: int, below: int | None = None) -> Listing:
         """Newest first, those with a number under `below`."""
@@ -192,16 +204,16 @@ class Library:
         description = None
         if recaption:
             image = self.get(id)
-            self._expect(image, version)
+            self.expect(image, version)
             description = self._describe(self.decode(self.original(image)), None)
         with self.database.write() as session:
-            image = self._one(session, id)
-            self._expect(image, version)
+            image = self.find(session, id)
+            self.expect(image, version)
             if description:
                 image.caption_source = None  # asked for, so it may replace what a person wrote
                 self._set_description(image, description)
             self._annotate(image, annotation, whole)
-            self._touch(session, image)
+            self.touch(session, image)
         return image
 
     def recaption(self, id: str) -> Image:
@@ -211,17 +223,17 @@ class Library:
             return image
         description = self._describe(self.decode(self.original(image)), None)
         with self.database.write() as session:
-            image = self._one(session, id)
+            image = self.find(session, id)
             if image.caption_source != "user":
                 self._set_description(image, description)
-                self._touch(session, image)
+                self.touch(session, image)
         return image
 
     def delete(self, id: str, version: int | None = None) -> None:
         """Row, words and vectors in one transaction, then the file. Raises NotFound, and Changed as `update` does."""
         with self.database.write() as session:
-            image = self._one(session, id)
-            self._expect(image, version)
+            image = self.find(session, id)
+            self.expect(image, version)
             self.text.remove(session, image.number)
             session.add(Deletion(image_number=image.number))
             session.execute(delete(Image).where(Image.number == image.number))
@@ -271,7 +283,7 @@ class Library:
         with self.database.read() as session:
             return session.scalar(select(Image).where(Image.sha256 == sha256).options(*CONTENT))
 
-    def _one(self, session: Session, id: str) -> Image:
+    def find(self, session: Session, id: str) -> Image:
         image = session.scalar(select(Image).where(Image.id == id).options(*CONTENT))
         if image is None:
             raise NotFound(f"there is no image {id!r}", "id")
@@ -290,6 +302,8 @@ class Library:
     def _insert(self, prepared: Sequence[Prepared]) -> list[Image]:
         images = [self._row(one) for one in prepared]
         with self.database.write() as session:
+            for image, one in zip(images, prepared, strict=True):
+                self._tag(session, image, one.description)
             session.add_all(images)
             session.flush()
             for image, one in zip(images, prepared, strict=True):
@@ -308,6 +322,10 @@ class Library:
             self._set_description(image, one.description)
         self._annotate(image, one.annotation)
         return image
+
+    def _tag(self, session: Session, image: Image, description: Description | None) -> None:
+        if self.tagging and description:
+            self.tagging.tag(session, image, description.vectors[self.tagging.pictures.space])
 
     def _set_description(self, image: Image, description: Description) -> None:
         image.colours = [Colour(name=c.name, hex=c.hex, share=c.share) for c in description.colours]
@@ -333,7 +351,7 @@ class Library:
             subjects = {c.key for c in said}
             image.characteristics = said + [c for c in derived if not whole and c.key not in subjects]
 
-    def _touch(self, session: Session, image: Image) -> None:
+    def touch(self, session: Session, image: Image) -> None:
         """A new version, and its words in the text index, in the caller's transaction."""
         image.version, image.updated_at = image.version + 1, now()
         session.flush()
@@ -346,7 +364,7 @@ class Library:
                 " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
 
     @staticmethod
-    def _expect(image: Image, version: int | None) -> None:
+    def expect(image: Image, version: int | None) -> None:
         if version is not None and image.version != version:
             raise Changed(f"image {image.id} is at version {image.version}, not {version}: read it again, then "
                           "repeat the change", "If-Match")

@@ -415,7 +415,7 @@ def main(arguments=None):
     while spent < total:
         began = time.monotonic()
         pictures, target = next(batches)
-        rate = learning_rate(spent / total, a.lr)
+        rate = float(learning_rate(spent / total, a.lr))  # a NumPy number would not load again
         for group in optimizer.param_groups:
             group["lr"] = rate
         for block in student.blocks[: a.freeze]:

@@ -48,6 +48,11 @@ class ExactIndex:
         _, vectors, rows = self._fresh(session)
         return vectors[rows[number]] if number in rows else None
 
+    def all(self, session: Session) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) image numbers and (N, d) float32 vectors; not to be written to."""
+        numbers, vectors, _ = self._fresh(session)
+        return numbers, vectors
+
     def count(self, session: Session) -> int:
         return len(self._fresh(session)[0])
 

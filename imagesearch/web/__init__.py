@@ -18,6 +18,7 @@ from imagesearch.web import (
     searches,
     service,
     slots,
+    teaching,
     uploads,
 )
 from imagesearch.web.multipart import largest_body
@@ -36,7 +37,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     lifecycle.init_app(app, services)
     slots.init_app(app, services.settings.threads)
     auth.init_app(app)
-    for api in (uploads.api, images.api, audio.api, searches.api, service.api):
+    for api in (uploads.api, images.api, audio.api, searches.api, teaching.api, service.api):
         app.register_api(api)
     app.register_blueprint(docs.pages)
     app.register_blueprint(gallery.pages)

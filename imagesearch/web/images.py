@@ -1,24 +1,21 @@
 """What is stored: listed, read, changed, deleted; its file and its thumbnail."""
 import base64
 import binascii
-import json
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from flask import Response, request, send_file
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from captioning.images import MEDIA_TYPES
 from imagesearch import db
 from imagesearch.errors import Changed, Invalid, NotFound
 from imagesearch.web import schemas
+from imagesearch.web.json_body import body
 from imagesearch.web.lifecycle import services
 from imagesearch.web.openapi import IMAGES, answers, blueprint, contents, patch_body, refusals, request_headers
 from imagesearch.web.paging import cursor_below, keep_one_range, next_page
-from imagesearch.web.slots import waiting_for_the_client
 
 api = blueprint("images", IMAGES)
-LARGEST_PATCH = 2**20  # bytes of JSON
 FOR_EVER = "private, max-age=31536000, immutable"  # a file's bytes never change under its address
 NEVER_RUN = "default-src 'none'; sandbox"  # an original is a stranger's file
 ETAG = {200: ["ETag"]}
@@ -52,10 +49,11 @@ def update_image(path: schemas.ImagePath) -> Response:
     A JSON merge patch (RFC 7396) of `caption`, `tags` and `characteristics`: what is left out stays, a list replaces
     the list. What is written becomes the user's, and no model overwrites it. `caption: null` asks for a new generated
     one. Tags are names, or objects as the service gives them; a tag or characteristic of a model that is given back
-    unchanged stays the model's. With `If-Match` the change is made only to the version it names.
+    unchanged stays the model's; tags added and removed are lessons to the taggers. With `If-Match` the change is made
+    only to the version it names.
     """
-    patch = schemas.ImagePatch.model_validate(_json())
-    image = services().library.update(path.id, patch.annotation(), _expected(path.id), patch.recaption, whole=True)
+    patch = schemas.ImagePatch.model_validate(body("application/merge-patch+json", "application/json"))
+    image = services().teaching.update(path.id, patch.annotation(), _expected(path.id), patch.recaption)
     return _answer(image)
 
 
@@ -123,19 +121,6 @@ def _expected(id: str) -> int | None:
         raise Changed(f'image {id} is at "{_etag(image)}", not at {request.headers["If-Match"][:100]}: read it again, '
                       "then repeat the change", "If-Match")
     return image.version
-
-
-def _json() -> Any:
-    if request.mimetype not in {"application/merge-patch+json", "application/json"}:
-        raise UnsupportedMediaType("send application/merge-patch+json or application/json, not "
-                                   f"{request.mimetype or 'a body without Content-Type'}")
-    request.max_content_length = LARGEST_PATCH
-    with waiting_for_the_client():
-        data = request.get_data()
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON: {str(error)[:200]}") from error
 
 
 def _below(cursor: str | None) -> int | None:

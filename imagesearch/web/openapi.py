@@ -12,6 +12,7 @@ from imagesearch.web import schemas
 UPLOADS = Tag(name="Upload", description="Taking pictures in.")
 IMAGES = Tag(name="Images", description="What is stored: read, changed, deleted.")
 SEARCH = Tag(name="Search", description="Finding pictures by words, by what they show, by another picture.")
+TEACHING = Tag(name="Teaching", description="Saying which tags are right; the library follows.")
 SERVICE = Tag(name="Service", description="The service itself.")
 
 # A key is asked for only where one has been set, so each operation may also be called without.
@@ -83,6 +84,11 @@ def patch_body(model: type[BaseModel]) -> dict[str, Any]:
     return _body(model, "application/merge-patch+json", "application/json")
 
 
+def json_body(model: type[BaseModel]) -> dict[str, Any]:
+    """The request is JSON."""
+    return _body(model, "application/json")
+
+
 def request_headers(*names: str) -> dict[str, Any]:
     """Headers that a route reads."""
     return {"x-headers": [{"name": name, "in": "header", "description": HEADERS[name], "schema": {"type": "string"}}
@@ -129,7 +135,8 @@ def _body(model: type[BaseModel], *types: str) -> dict[str, Any]:
 def _components() -> dict[str, Any]:
     """Pydantic's own schemas: flask-openapi3's copies of them lose keywords."""
     out = [(model, "serialization") for model in schemas.Answer.__subclasses__()]
-    taken = [(model, "validation") for model in (schemas.UploadForm, schemas.QueryForm, schemas.ImagePatch)]
+    taken = [(model, "validation")
+             for model in (schemas.UploadForm, schemas.QueryForm, schemas.ImagePatch, schemas.Feedback)]
     _, found = models_json_schema([*out, *taken], ref_template="#/components/schemas/{model}")  # type: ignore[list-item]
     return found["$defs"]
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from captioning.registry import Card
 from imagesearch import db, search
-from imagesearch.annotations import LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES, Annotation, Subject
+from imagesearch.annotations import LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES, Annotation, Subject, checked
+from imagesearch.teaching import Taught
 
 # ---- what comes in ---------------------------------------------------------------------------------------------------
 
@@ -141,6 +142,45 @@ class ImagePatch(_Given):
     @property
     def recaption(self) -> bool:
         return "caption" in self.model_fields_set and self.caption is None
+
+
+class Feedback(_Given):
+    """`tag` with `correct`, or `add` and `remove`."""
+
+    tag: str | None = Field(None, min_length=1, max_length=LONGEST_VALUE, examples=["dog"])
+    correct: bool | None = None
+    add: list[Value] = Field([], max_length=MOST_VALUES, examples=[["puppy"]])
+    remove: list[Value] = Field([], max_length=MOST_VALUES, examples=[["cat"]])
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.tag is None) != (self.correct is None):
+            raise ValueError("`tag` and `correct` belong together")
+        if self.tag is None and not self.add and not self.remove:
+            raise ValueError("give `tag` with `correct`, or `add` or `remove`")
+        return self
+
+    def tags(self) -> tuple[list[str], list[str]]:
+        """Those said to be right, and those said to be wrong; trimmed, each once. Raises Invalid."""
+        one = [] if self.tag is None else [self.tag]
+        right, wrong = [*self.add, *(one if self.correct else [])], [*self.remove, *([] if self.correct else one)]
+        return list(checked(Annotation(tags=right)).tags or ()), list(checked(Annotation(tags=wrong)).tags or ())
+
+    def must_be_known(self) -> list[str]:
+        """Only `add` may name a new tag."""
+        return [*self.remove, *([] if self.tag is None else [self.tag])]
+
+
+class LessonQuery(Parameters):
+    limit: Limit
+    below: int | None = Field(None, ge=1, lt=2**63, description="Go on below this lesson.",
+                              json_schema_extra=_may_be_left_out)
+    image: str | None = Field(None, max_length=100, description="Only those of this image.",
+                              json_schema_extra=_may_be_left_out)
+
+
+class LessonPath(BaseModel):
+    lesson: int = Field(ge=1, lt=2**63, description="The lesson's `id`.")
 
 
 File = Annotated[str, Field(json_schema_extra={"format": "binary"})]
@@ -278,6 +318,55 @@ class Results(Answer):
 
 class Suggestions(Answer):
     suggestions: list[str]
+
+
+class SuggestedTag(Answer):
+    name: str
+    confidence: float = Field(ge=0, le=1)
+
+
+class SuggestedTags(Answer):
+    tags: list[SuggestedTag]
+
+
+class Lesson(Answer):
+    """That a tag is right, or wrong, for an image."""
+
+    id: int
+    image: str | None = Field(description="Null where the image has been deleted: what it taught stays.")
+    tag: str
+    correct: bool
+    created_at: datetime
+
+    @classmethod
+    def of(cls, lesson: db.Lesson, image_id: str | None) -> Self:
+        return cls(id=lesson.id, image=image_id, tag=lesson.name, correct=lesson.correct, created_at=lesson.created_at)
+
+
+class LessonList(Answer):
+    lessons: list[Lesson]
+
+
+class Change(Answer):
+    """How many other images gained and lost a tag."""
+
+    tag: str
+    gained: int
+    lost: int
+
+
+class Lessons(Answer):
+    """What was learnt, or taken back, and what came of it."""
+
+    image: Image | None
+    lessons: list[Lesson]
+    changes: list[Change]
+
+    @classmethod
+    def of(cls, taught: Taught) -> Self:
+        image = None if taught.image is None else Image.of(taught.image)
+        return cls(image=image, lessons=[Lesson.of(lesson, image.id if image else None) for lesson in taught.lessons],
+                   changes=[Change(tag=c.name, gained=len(c.gained), lost=len(c.lost)) for c in taught.changes])
 
 
 class FieldError(Answer):

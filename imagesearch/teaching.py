@@ -1,0 +1,133 @@
+"""Teaching: a person says which tags are right, and the whole library follows."""
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from imagesearch.annotations import Annotation
+from imagesearch.db import Image, Lesson, Tag, now
+from imagesearch.errors import ModelMissing, NotFound
+from imagesearch.index.words import key
+from imagesearch.library import CONTENT, Library
+from imagesearch.tagging import ACTIVE, Retagged, Suggestion, Tagging
+
+
+@dataclass(frozen=True)
+class Taught:
+    """The image, None where it is gone; its lessons, and what each changed in the library."""
+
+    image: Image | None
+    lessons: list[Lesson]
+    changes: list[Retagged]
+
+
+class Teaching:
+    def __init__(self, library: Library):
+        self.library = library
+
+    def update(self, id: str, annotation: Annotation, version: int | None = None, recaption: bool = False) -> Image:
+        """`Library.update` by a patch; the tags it adds and removes are lessons. Raises as that does."""
+        before = self.library.get(id)
+        image = self.library.update(id, annotation, version, recaption, whole=True)
+        if annotation.tags is None or self.library.tagging is None or image.status != "ready":
+            return image
+        sources, left = {t.key: t.source for t in before.tags}, {t.key for t in image.tags}
+        right = [t.name for t in image.tags if t.source == "user" and sources.get(t.key) != "user"]
+        wrong = [t.name for t in before.tags if t.key not in left]
+        return self.teach(id, right, wrong, sources).image or image
+
+    def teach(self, id: str, right: Sequence[str] = (), wrong: Sequence[str] = (),
+              sources: Mapping[str, str] | None = None) -> Taught:
+        """The tags `right` and `wrong` for an image: it follows at once, the taggers learn, and every image is judged
+        anew by what they learnt. Raises NotFound, Invalid, and ModelMissing without taggers.
+        """
+        tagging = self._tagging()
+        with self._learning() as session:
+            image = self.library.find(session, id)
+            lessons = [tagging.teach(session, image, tag, correct, sources)
+                       for tags, correct in ((right, True), (wrong, False)) for tag in tags]
+            return self._taught(session, image, lessons)
+
+    def undo(self, lesson_id: int) -> Taught:
+        """Takes a lesson back, and what came of it. Raises NotFound for one that is not there or was taken back."""
+        tagging = self._tagging()
+        with self._learning() as session:
+            lesson = session.scalar(select(Lesson).where(Lesson.id == lesson_id, *ACTIVE))
+            if lesson is None:
+                raise NotFound(f"there is no lesson {lesson_id} to take back", "lesson")
+            image = session.scalar(select(Image).where(Image.number == lesson.image_number).options(*CONTENT))
+            tagging.undo(session, lesson, image)
+            return self._taught(session, image, [lesson])
+
+    def knows(self, id: str, tag: str) -> bool:
+        """Whether a tagger knows the tag or some image has it. Raises NotFound, and ModelMissing without taggers."""
+        tagging = self._tagging()
+        with self.library.database.read() as session:
+            self.library.find(session, id)
+            return tagging.knows(session, tag) or session.scalar(
+                select(Tag.id).where(Tag.key == key(tag)).limit(1)) is not None
+
+    def lessons(self, limit: int, below: int | None = None,
+                id: str | None = None) -> list[tuple[Lesson, str | None]]:
+        """Those still standing with their image's id, newest first; of one image, or of all."""
+        query = (select(Lesson, Image.id).outerjoin(Image, Image.number == Lesson.image_number)
+                 .where(*ACTIVE).order_by(Lesson.id.desc()).limit(limit))
+        query = query if below is None else query.where(Lesson.id < below)
+        with self.library.database.read() as session:
+            if id is not None:
+                query = query.where(Lesson.image_number == self.library.find(session, id).number)
+            return [(lesson, image_id) for lesson, image_id in session.execute(query)]
+
+    def suggestions(self, id: str) -> list[Suggestion]:
+        """What the taggers would say of an image now. Raises NotFound, and ModelMissing without taggers."""
+        tagging = self._tagging()
+        with self.library.database.read() as session:
+            return tagging.suggest(session, self.library.find(session, id))
+
+    def retag(self) -> int:
+        """Judges every image anew by every tag, after a change of taggers; how many images changed."""
+        tagging = self._tagging()
+        with self._learning() as session:
+            changes = [tagging.retag(session, name) for name in tagging.names(session)]
+            return len(self._follow(session, changes))
+
+    def _tagging(self) -> Tagging:
+        if self.library.tagging is None:
+            raise ModelMissing("there is no tagger to teach: set TAGGER and LEARNER to models that GET /models lists")
+        return self.library.tagging
+
+    @contextmanager
+    def _learning(self) -> Iterator[Session]:
+        """A writing transaction; if it fails, the taggers forget what they took in of it."""
+        try:
+            with self.library.database.write() as session:
+                yield session
+        except BaseException:
+            self._tagging().rolled_back()
+            raise
+
+    def _taught(self, session: Session, image: Image | None, lessons: Sequence[Lesson]) -> Taught:
+        tagging = self._tagging()
+        if image is not None and lessons:
+            self.library.touch(session, image)
+        changes = [tagging.retag(session, name) for name in dict.fromkeys(lesson.name for lesson in lessons)]
+        self._follow(session, changes)
+        if image is not None:
+            session.refresh(image)
+        return Taught(image, list(lessons), changes)
+
+    def _follow(self, session: Session, changes: Sequence[Retagged]) -> set[int]:
+        """New versions and search terms for the images whose tags a lesson changed."""
+        worded = set().union(*(c.gained | c.lost for c in changes))
+        touched = worded.union(*(c.moved for c in changes))
+        numbers = sorted(touched)
+        for chunk in (numbers[k:k + 500] for k in range(0, len(numbers), 500)):
+            session.execute(update(Image).where(Image.number.in_(chunk))
+                            .values(version=Image.version + 1, updated_at=now())
+                            .execution_options(synchronize_session=False))
+            for image in session.scalars(select(Image).where(Image.number.in_(worded.intersection(chunk)))
+                                         .options(*CONTENT).execution_options(populate_existing=True)):
+                self.library.text.put(session, image.number, *self.library.searchable(image))
+        return touched
