@@ -9,7 +9,9 @@ from imagesearch.db import Image, now
 from imagesearch.errors import NotFound, ServiceError
 from imagesearch.library import Library
 
-CLAIM = timedelta(minutes=2)  # after that another process may take over what one has claimed
+# After that another process may take over what one has claimed, or the same one after a kill -9. A description takes a
+# second; if two processes ever make the same one, the second finds the image ready and leaves it.
+CLAIM = timedelta(seconds=30)
 MOST_ATTEMPTS = 3
 log = logging.getLogger(__name__)
 

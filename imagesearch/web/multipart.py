@@ -135,7 +135,7 @@ def _length(file: FileStorage) -> int:
     return file.stream.length  # type: ignore[attr-defined]
 
 
-def _refuse(name: str, known: Sequence[str], hint: str) -> None:
-    """Raises Invalid for a part that is of the wrong kind or not known at all."""
+def _refuse(name: str | None, known: Sequence[str], hint: str) -> None:
+    """Raises Invalid for a part that is of the wrong kind or not known at all; one without a name is `None`."""
     message = hint if name in known else f"is not a part of this request; there are {', '.join(known)}"
-    raise Invalid(message, display_name(name)[:LONGEST_VALUE])
+    raise Invalid(message, display_name(name)[:LONGEST_VALUE] if name else "(a part without a name)")

@@ -4,6 +4,8 @@ import json
 import zipfile
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 
 from imagesearch.config import Settings
@@ -209,6 +211,27 @@ def test_a_bad_patch_is_refused_and_changes_nothing(client, image, request_, sta
     assert client.get(image["url"]).json == image
 
 
+ATTRIBUTES = [b'; name="image"', b'; name="caption"', b"; name=", b"; name*=x'y'z", b'; filename="x.png"',
+              b"; filename*=UTF-8''%ff%00", b'; filename="\xff\0"', b";", b"; name"]
+HEADS = [b"Content-Type: text/plain; charset=utf-7\r\n", b"Content-Transfer-Encoding: base64\r\n",
+         b"Content-Length: -1\r\n", b"Content-Length: x\r\n", b"nonsense\r\n",
+         b": \r\n", b"\xff\xfe: \0\r\n", b" folded\r\n"]
+PIECES = st.tuples(st.lists(st.sampled_from(ATTRIBUTES), max_size=4), st.lists(st.sampled_from(HEADS), max_size=2),
+                   st.sampled_from([SMALL, b"", b"text", b"\xff", b"--b", b"\r\n--b"]))
+
+
+@given(st.lists(PIECES, max_size=4), st.sampled_from([b"--b--\r\n", b"--b", b""]))
+@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+def test_no_body_whatever_is_a_fault_of_the_service(app, pieces, end):
+    start = b"--b\r\nContent-Disposition: form-data"
+    body = b"".join(b"".join([start, *attributes, b"\r\n", *heads, b"\r\n", content, b"\r\n"])
+                    for attributes, heads, content in pieces) + end
+    response = app.test_client().post("/similar", data=body, content_type="multipart/form-data; boundary=b")
+    if response.status_code != 200:
+        refused(response, response.status_code)
+        assert response.status_code in {400, 413, 415, 422}
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_so(small_client, announced):
     sent = form({"image": [part(bytes(900_000)) for _ in range(6)]})
@@ -232,8 +255,8 @@ def test_a_thumbnail_of_another_size_is_refused(client, image):
     refused(client.get(image["thumbnail_url"] + "?size=1025"), 422, "size", "1025", "1024")
 
 
-def test_a_fault_of_the_service_is_a_problem_without_its_inside(settings):
-    with serving(settings) as app:
+def test_a_fault_of_the_service_is_a_problem_without_its_inside(tmp_path):
+    with serving(Settings(data_dir=tmp_path, log_level="CRITICAL")) as app:
         app.add_url_rule("/fault", "fault", lambda: 1 / 0)
         problem = refused(app.test_client().get("/fault"), 500)
     assert "division" not in json.dumps(problem)
