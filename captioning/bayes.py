@@ -280,14 +280,14 @@ class NaiveBayes:
 
 
 def fit_space(vectors: np.ndarray, width: int, spread: float | Sequence[np.ndarray]) -> Space:
-    """A whitened space from pooled vectors (N, D): the `width` largest principal axes.
+    """A whitened space from pooled vectors (N, D): the `width` largest principal axes, at most one for four pictures.
 
     `spread` is the variance within a tag on every axis, or the vectors of some tags to measure it on.
     """
     rooted = np.sqrt(np.maximum(vectors.astype(np.float64), 0))
     centre = rooted.mean(0)
     values, axes = np.linalg.eigh(np.cov(rooted - centre, rowvar=False))
-    order = np.argsort(-values)[:width]
+    order = np.argsort(-values)[: max(1, min(width, len(vectors) // 4))]
     floor = values[order[0]] * 1e-6  # an axis without variance would be blown up to noise
     projection = axes[:, order] / np.sqrt(np.maximum(values[order], floor))
     space = Space(centre, projection, np.full(len(order), 0.5))

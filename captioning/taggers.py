@@ -43,8 +43,8 @@ def check_encoder(card: "Card", encoder: "Card") -> None:
     """Raises OtherEncoder where a tagger was trained on another encoder, or another version of it."""
     made, runs = (card.settings["encoder"], card.settings["encoder_version"]), (encoder.name, encoder.version)
     if made != runs:
-        raise OtherEncoder(f"{card.name} was trained on {made[0]}@{made[1]}, here runs {runs[0]}@{runs[1]}: their vectors "
-                           f"cannot be compared. Train it again: {card.command}")
+        raise OtherEncoder(f"{card.name} was trained on {made[0]}@{made[1]}, here runs {runs[0]}@{runs[1]}: their "
+                           f"vectors cannot be compared. Train it again: {card.command}")
 
 
 def pooled(features: np.ndarray) -> np.ndarray:

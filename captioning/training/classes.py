@@ -128,7 +128,7 @@ def accuracy(known: np.ndarray, asked: np.ndarray, data: Classes, encoder: tuple
     """Top-1, 5 and 10 of naive Bayes taught `known` and asked about `asked`, overall and for each class."""
     labels = np.array([example.label for example in data.train])
     groups = {str(label): known[labels == label] for label in sorted(set(labels))}
-    bayes = NaiveBayes(*encoder, fit_space(known, min(width, known.shape[1]), list(groups.values())), strength=300)
+    bayes = NaiveBayes(*encoder, fit_space(known, width, list(groups.values())), strength=300)
     for label, vectors in groups.items():
         bayes.learn_many(label, vectors)
     order = np.argsort(-bayes.log_odds(asked), axis=1, kind="stable")

@@ -87,7 +87,7 @@ def thresholds(found: np.ndarray, present: np.ndarray, least: int = 3) -> np.nda
 
 def naive_bayes(data: Tagged, folder: Path) -> NaiveBayes:
     """Every tag's statistics from the plain training photos; the temperature by what it finds on dev."""
-    space = fit_space(data.views[0], min(WIDTH, data.views[0].shape[1]), SPREAD)
+    space = fit_space(data.views[0], WIDTH, SPREAD)
     bayes = taught(data.views[0], data.labels, space, data.encoder)
     usual = np.clip(data.labels.present.mean(0), 1e-4, 1 - 1e-4)
     bayes.priors = {name: float(odds) for name, odds in
