@@ -69,7 +69,7 @@ class Describer:
         with stage("caption"):
             written = self.captioner.caption(encoding.map)
         return Description(vectors, palette, written.text, self.caption_model, written.confidence,
-                           characteristics.from_caption(written.text, palette))
+                           characteristics.from_caption(written.text, colours.palette(image)))
 
     def vector(self, image: Image.Image) -> np.ndarray:
         """(d,) float32 for a comparison with stored pictures."""
