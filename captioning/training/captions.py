@@ -5,14 +5,16 @@ map, and the joined vector is compared with the word vectors themselves (tied ou
 weights fewer, and better on 30,000 captions). The map is standardised per channel with the training photos' mean and
 deviation. Keras 3, any backend; `arrays` hands the weights to `captioning.captioner`, which decodes without Keras.
 """
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from captioning.vocabulary import END, PAD, Vocabulary
+from captioning.vocabulary import PAD, Vocabulary
 
 LENGTH = 16  # words a caption is cut to in training: 93 % are not longer, and a fifth of the work is saved
 
@@ -63,7 +65,8 @@ class CaptionNetwork(keras.Model):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything that decoding needs, float32, as `captioning.captioner.Decoder` names it."""
-        dense = {f"{layer.name}/{key}": value for layer in (self.value, self.first_h, self.first_c, self.query, self.joined)
+        layers_ = (self.value, self.first_h, self.first_c, self.query, self.joined)
+        dense = {f"{layer.name}/{key}": value for layer in layers_
                  for key, value in zip(("kernel", "bias"), layer.get_weights(), strict=False)}
         lstm = dict(zip(("lstm/kernel", "lstm/recurrent", "lstm/bias"), self.lstm.get_weights(), strict=True))
         return {"map/mean": self.mean, "map/std": self.std, "embedding": self.embedding.get_weights()[0],
@@ -87,7 +90,7 @@ class NextWord(keras.losses.Loss):
     Padding is left out by the sample weights, and they carry the advantage in self-critical training.
     """
 
-    def __init__(self, share: float = 0.0, reduction: str = "mean_with_sample_weight", **settings):
+    def __init__(self, share: float = 0.0, reduction: str = "mean_with_sample_weight", **settings: Any) -> None:
         super().__init__(reduction=reduction, **settings)
         self.share = share
 
@@ -109,14 +112,18 @@ class CaptionBatches(keras.utils.PyDataset):
         self.on_epoch_begin()
 
     def __len__(self) -> int:
-        return -(-len(self.captions) // self.batch)
+        return math.ceil(len(self.captions) / self.batch)
 
     def on_epoch_begin(self) -> None:
         self._rng = np.random.default_rng((self.seed, self.epoch))
         self._order, self.epoch = self._rng.permutation(len(self.captions)), self.epoch + 1
 
+    def rows(self, k: int) -> np.ndarray:
+        """The photos of batch `k`."""
+        return np.sort(self._order[k * self.batch:(k + 1) * self.batch])
+
     def __getitem__(self, k):
-        rows = np.sort(self._order[k * self.batch:(k + 1) * self.batch])
+        rows = self.rows(k)
         which = np.random.default_rng((self.seed, self.epoch, k)).integers(len(self.views), size=len(rows))
         maps = np.stack([self.views[v][row] for v, row in zip(which, rows, strict=True)]).astype("float32")
         ids = self.captions[rows]
@@ -138,8 +145,8 @@ def statistics(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sample.mean(0), np.where(std < 1e-3, 1, std)
 
 
-def build(vocabulary: Vocabulary, maps: np.ndarray, start: np.ndarray | None = None, **sizes) -> CaptionNetwork:
-    """A new network for these maps (N, P, channels), its output bias at the words' log frequency if ids are given."""
+def build(vocabulary: Vocabulary, maps: np.ndarray, **sizes: Any) -> CaptionNetwork:
+    """A new network for maps like these, (N, P, channels)."""
     network = CaptionNetwork(Sizes(len(vocabulary), maps.shape[-1], **sizes), *statistics(maps))
     network((np.zeros((1, *maps.shape[1:]), "float32"), np.zeros((1, 1, 2), "int32")))
     return network

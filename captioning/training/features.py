@@ -23,8 +23,11 @@ VIEWS = ("plain", "mirror", "crop1", "crop2")
 class Extractor(Protocol):
     """An encoder of the registry, or a part of one."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def features(self, image: Image.Image) -> np.ndarray: ...
 

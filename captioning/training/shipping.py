@@ -1,4 +1,5 @@
 """Puts a trained network into models/: the arrays as float16, and the card."""
+import os
 import shlex
 import sys
 from collections.abc import Mapping
@@ -42,4 +43,5 @@ def rescored(card: registry.Card, scores: dict[str, Any], folder: Path) -> regis
 def command_line() -> str:
     """What was typed, with the folders above the project left out of the paths."""
     words = [shlex.quote(word) for word in sys.argv[1:]]
-    return " ".join(["python -m captioning.training", *words])
+    backend = os.environ.get("KERAS_BACKEND")
+    return " ".join([*([f"KERAS_BACKEND={backend}"] if backend else []), "python -m captioning.training", *words])
