@@ -13,7 +13,7 @@ from imagesearch.web.lifecycle import services
 from imagesearch.web.paging import cursor_below
 
 pages = Blueprint("gallery", __name__)
-FIRST = 24  # pictures in the page itself: what a screen shows; the next ones are asked for in pages of 60
+FIRST = 24  # pictures in the page itself: what a screen shows; the next ones are asked for by the hundred
 LEARNING = "teaching.give_feedback"  # the endpoint whose presence brings the page's lessons
 STATIC = Path(__file__).parent / "static"
 # No inline script or style, nothing from another host. blob: is a file just chosen, shown while it is on its way.
@@ -39,7 +39,7 @@ def index() -> BaseResponse | str:
     library = services().library
     searching = any(name != "image" for name in request.args)
     page = Listing() if searching else library.page(FIRST)
-    following = None if page.next is None else url_for("images.list_images", limit=60, cursor=cursor_below(page.next))
+    following = None if page.next is None else url_for("images.list_images", limit=100, cursor=cursor_below(page.next))
     listing = schemas.Listing(images=[schemas.Image.of(i) for i in page.images], total=library.count(), next=following)
     return render_template("gallery/index.html", listing=listing, state=listing.model_dump(mode="json"),
                            modules=_modules(), searching=searching, signed_in=auth.signed_in(),

@@ -43,7 +43,7 @@ def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
     page.keyboard.press("Enter")
     expect(page.locator("#q")).to_have_value("rocket ")
     expect(page.get_by_role("listbox")).to_be_hidden()
-    assert captions(page) == ["a white rocket stands on its launch pad"]
+    expect(page.locator(".tile .caption")).to_have_text(["a white rocket stands on its launch pad"])
 
 
 def test_a_word_half_typed_finds_what_it_will_find(page: Page):

@@ -8,7 +8,8 @@ const MOST = 6; // suggestions shown; more would cover the results that appear b
 export class Box {
   /** @param typed called with the text at each change; @param settled when Enter or a choice ends the typing */
   constructor(form, {typed, settled}) {
-    Object.assign(this, {typed, settled, input: find("input", form), list: find("[role=listbox]", form), at: -1});
+    Object.assign(this, {typed, settled, input: find("input", form), list: find("[role=listbox]", form), at: -1,
+      completed: Promise.resolve([])}); // what the text may become
     this.input.addEventListener("input", () => { this.typed(this.input.value); this.suggest(); });
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.input.addEventListener("blur", () => this.close());
@@ -32,7 +33,8 @@ export class Box {
     this.pending?.abort();
     if (!this.value.trim()) return this.close();
     const mine = this.pending = new AbortController();
-    const texts = await completions(this.value, mine.signal);
+    this.completed = completions(this.value, mine.signal);
+    const texts = await this.completed;
     if (mine === this.pending && !mine.signal.aborted) this.fill(texts.slice(0, MOST));
   }
 
@@ -93,7 +95,7 @@ export class Box {
 }
 
 /** What the text may become as its last word goes on; none where the service cannot say. */
-export async function completions(text, signal) {
+async function completions(text, signal) {
   const address = `search/suggest?q=${encodeURIComponent(text.slice(0, LONGEST))}`;
   const {suggestions} = await ask(address, {signal}).catch(() => ({suggestions: []}));
   return suggestions.filter((completed) => completed !== text.trim().toLowerCase());

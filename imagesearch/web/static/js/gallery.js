@@ -1,6 +1,6 @@
 /** The page: what is searched for is in the address bar, what was found is in the grid, the rest follows. */
 import {ask, Problem} from "./api.js";
-import {Box, completions} from "./box.js";
+import {Box} from "./box.js";
 import * as chips from "./chips.js";
 import {Deletions} from "./deletion.js";
 import {announce, el, find, icon, percent, plural} from "./dom.js";
@@ -12,8 +12,9 @@ import {Uploads} from "./uploads.js";
 import {Viewer} from "./viewer.js";
 
 const SETTLED = 1500; // ms without typing after which the next letter begins a new entry of the history
-const PAUSE = 30; // ms after a letter before the search is sent; a burst of them is one search
+const PAUSE = 40; // ms; letters that come quicker are one search, a first one is sent at once
 const RETRY = 3000; // ms before a page that failed is asked for again
+const FIRST = {priority: "high"}; // before the thumbnails that wait for a connection
 const KEPT = 20; // results kept for the back button
 
 const lent = new Map(); // pictures that are searched by, by the name the address bar has for them
@@ -22,6 +23,7 @@ let query = searches.read(location.search);
 let found = {hits: [], next: null, total: 0, cutoff: null};
 let asking = null; // the request under way
 let typing = 0; // when the last letter was typed
+let renewing = false; // whether the letters begin a new entry of the history
 let pause = 0; // the timer that waits for the next letter
 let running = null; // the search that typing began
 let outdated = false; // whether a lesson has changed pictures that are shown
@@ -48,12 +50,14 @@ function go(next, {replace = false, letters = false} = {}) {
 function typed(text) {
   clearTimeout(pause);
   asking?.abort();
+  const since = Date.now() - typing;
+  renewing ||= since > SETTLED;
+  typing = Date.now();
   pause = setTimeout(() => {
-    const fresh = Date.now() - typing > SETTLED;
-    typing = Date.now();
     const words = text.trim() ? {like: "", picture: ""} : {};
-    running = go({...query, ...words, q: text.trim(), strictness: "", min_score: ""}, {replace: !fresh, letters: true});
-  }, PAUSE);
+    running = go({...query, ...words, q: text.trim(), strictness: "", min_score: ""}, {replace: !renewing, letters: true});
+    renewing = false;
+  }, since > PAUSE ? 0 : PAUSE);
 }
 
 /** Enter: on to what was found. */
@@ -79,7 +83,7 @@ async function run(next) {
 }
 
 async function fetchFirst(signal) {
-  if (!query.picture) return completed(page(await ask(searches.endpoint(query), {signal})), signal);
+  if (!query.picture) return completed(page(await ask(searches.endpoint(query), {signal, ...FIRST})), signal);
   const picture = lent.get(query.picture);
   if (!picture) throw new Problem({status: 0, detail: "This search was by a picture that was only lent for it. Drop it on the search box again."});
   return page(await ask(searches.endpoint(query), {method: "POST", body: lending(picture), signal}));
@@ -88,9 +92,9 @@ async function fetchFirst(signal) {
 /** While a word is being typed its likeliest completion is searched for, where the letters so far find nothing. */
 async function completed(answer, signal) {
   if (answer.hits.length || !query.q || Date.now() - typing > SETTLED) return answer;
-  const [word] = await completions(query.q, signal);
-  if (!word) return answer;
-  return {...page(await ask(searches.endpoint({...query, q: word}), {signal})), word};
+  const [word] = await box.completed;
+  if (!word || signal.aborted) return answer;
+  return {...page(await ask(searches.endpoint({...query, q: word}), {signal, ...FIRST})), word};
 }
 
 function lending(picture) {

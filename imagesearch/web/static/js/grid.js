@@ -24,13 +24,15 @@ export class Grid {
   }
 
   show(hits, total) {
-    this.photos = new Map([...this.live.values()].map((node) => [node.dataset.id, node.querySelector(".open")]));
+    const before = [...this.live.values()];
+    this.photos = new Map(before.map((node) => [node.dataset.id, node.querySelector(".open")]));
     this.live.clear();
-    this.list.replaceChildren();
+    this.list.replaceChildren(); // tiles of the server's that were never adopted
     Object.assign(this, {hits, total});
     this.list.classList.toggle("scored", hits[0]?.score !== undefined);
     this.draw();
     this.photos.clear();
+    before.forEach(discard);
   }
 
   extend(hits) {

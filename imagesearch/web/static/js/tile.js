@@ -28,10 +28,10 @@ export function tile({image, score, matched}, position, total) {
     score !== undefined && el("p", {class: "why"}, why({image, score, matched})));
 }
 
-/** Stops a picture that scrolled away from loading on. */
+/** Stops a picture that is no longer shown from loading on: a browser has six connections, and searches need one. */
 export function discard(node) {
   const photo = node.querySelector("img");
-  photo.removeAttribute("srcset");
-  photo.removeAttribute("src");
+  photo?.removeAttribute("srcset");
+  photo?.removeAttribute("src");
   node.remove();
 }
