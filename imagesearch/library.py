@@ -343,7 +343,7 @@ class Library:
         if annotation.tags is not None:
             given = {key(name): name for name in annotation.tags}
             kept = {key(name) for name in annotation.kept_tags} - given.keys()
-            image.tags = [Tag(name=given[k], key=k) for k in given] + [
+            image.tags = [Tag(name=given[k], key=k, source="user") for k in given] + [
                 t for t in image.tags if t.source == "model" and t.key in kept]
         if annotation.characteristics is not None:
             derived = [c for c in image.characteristics if c.source != "user"]
