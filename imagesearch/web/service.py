@@ -46,7 +46,8 @@ def metrics() -> Response:
 def models() -> Response:
     """Models installed and in use, with their measured quality"""
     settings = services().settings
-    in_use = {settings.encoder, f"{settings.encoder}-similarity", settings.captioner, settings.joint}
+    in_use = {settings.encoder, f"{settings.encoder}-similarity", settings.captioner, settings.joint, settings.tagger,
+              settings.learner}
     cards = registry.cards(settings.models_dir)
     found = schemas.Models(models=[schemas.Model.of(card, card.name in in_use) for card in cards])
     wanted = request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json")
