@@ -16,6 +16,10 @@ def cat(photo):
     return photo("chelsea.png")
 
 
+def described(image):
+    return [(c.subject, c.values("colour"), c.source) for c in image.characteristics]
+
+
 def test_a_picture_without_a_caption_is_described_by_the_models(library, cat):
     image = library.add(cat, "chelsea.png").image
     assert (image.status, image.caption_source, image.format) == ("ready", "model", "PNG")
@@ -27,7 +31,7 @@ def test_a_picture_without_a_caption_is_described_by_the_models(library, cat):
 def test_a_persons_caption_is_kept_and_read_for_its_subjects(library, cat):
     image = library.add(cat, annotation=Annotation(caption="An orange cat sleeps")).image
     assert (image.caption, image.caption_source, image.caption_model) == ("An orange cat sleeps", "user", None)
-    assert [(c.subject, c.values("colour"), c.source) for c in image.characteristics] == [("cat", ["orange"], "caption")]
+    assert described(image) == [("cat", ["orange"], "caption")]
 
 
 def test_the_same_bytes_are_stored_once_and_what_is_said_now_is_applied(library, cat):
@@ -57,7 +61,7 @@ def test_a_caption_can_be_handed_back_to_the_model(library, cat):
 def test_a_persons_subject_replaces_the_derived_one(library, cat):
     said = Annotation("a black cat sits", characteristics=[Subject("cat", ["ginger"])])
     image = library.add(cat, annotation=said).image
-    assert [(c.subject, c.values("colour"), c.source) for c in image.characteristics] == [("cat", ["ginger"], "user")]
+    assert described(image) == [("cat", ["ginger"], "user")]
 
 
 def test_a_stale_version_is_refused(library, cat):
