@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from imagesearch.library import Listing
 from imagesearch.web import auth, schemas
-from imagesearch.web.charts import plots
+from imagesearch.web.charts import chart
 from imagesearch.web.lifecycle import services
 from imagesearch.web.paging import cursor_below
 
@@ -87,7 +87,8 @@ def sign_out() -> BaseResponse:
 def models_page(models: schemas.Models) -> Response:
     """What `GET /models` is to a browser."""
     in_use = sorted(models.models, key=lambda model: (not model.in_use, model.kind))
-    return _strict(make_response(render_template("gallery/models.html", models=in_use, plots=plots(models.models))))
+    charts = {model.name: chart(model.scores) for model in in_use}
+    return _strict(make_response(render_template("gallery/models.html", models=in_use, charts=charts)))
 
 
 def _learns() -> bool:

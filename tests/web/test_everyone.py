@@ -85,7 +85,7 @@ def test_captions_and_names_are_text_whatever_they_hold(stocked, photos, open_pa
     expect(page.locator(".tile mark").first).to_be_visible()
     page.locator(".open").first.click()
     expect(page.locator(".details .caption-field")).to_have_value(HOSTILE)
-    expect(page.locator(".details .tags li")).to_contain_text("onerror=alert(1)")
+    expect(page.locator(".details .tags .user")).to_contain_text("onerror=alert(1)")
     expect(page.locator(".details dd").first).to_contain_text("onerror=alert(1)")
     assert page.locator("img[src=x]").count() == 0
     assert said == []

@@ -48,10 +48,10 @@ def test_a_tag_is_added_and_taken_off(page: Page, stocked):
     open_first(page)
     page.get_by_label("Add a tag").fill("silhouette")
     page.keyboard.press("Enter")
-    expect(page.locator(".tags li")).to_have_text(["silhouette"])
+    expect(page.locator(".details .tags .user")).to_have_text(["silhouette"])
     assert [hit.image.filename for hit in stocked[0].search.by_text("silhouette").hits] == ["horse.png"]
     page.get_by_role("button", name="Take off the tag silhouette").click()
-    expect(page.locator(".details .tags li")).to_have_count(0)
+    expect(page.locator(".details .tags .user")).to_have_count(0)
 
 
 def test_a_deleted_picture_comes_back_by_undo(page: Page, stocked):

@@ -12,9 +12,13 @@ export function teaching(image, actions) {
   const suggestions = el("div", {class: "suggested"});
   suggest(image, suggestions, act, actions.shown);
   return el("section", {class: "teach"}, el("h2", {}, "Tags"),
-    image.tags.length ? el("ul", {class: "tags", "aria-label": "Tags"}, image.tags.map((tag) => chip(tag, act))) : null,
+    image.tags.length ? el("ul", {class: "tags", "aria-label": "Tags"}, surest(image.tags).map((tag) => chip(tag, act)))
+      : null,
     suggestions, adding(act), last?.id === image.id ? learnt(last.answer, actions) : null);
 }
+
+/** A person's tags, then the models', the surest first. */
+const surest = (tags) => tags.toSorted((one, other) => (other.confidence ?? 1) - (one.confidence ?? 1));
 
 /** A person's tag can be taken off; a model's can be accepted, too. */
 function chip({name, source, confidence}, act) {
