@@ -88,10 +88,13 @@ class Teaching:
 
     def retag(self) -> int:
         """Judges every image anew by every tag, after a change of taggers; how many images changed."""
-        tagging = self._tagging()
-        with self._learning() as session:
-            changes = [tagging.retag(session, name) for name in tagging.names(session)]
-            return len(self._follow(session, changes))
+        tagging, touched = self._tagging(), set()
+        with self.library.database.read() as session:
+            names = tagging.names(session)
+        for name in names:  # a transaction each: uploads go on between them
+            with self._learning() as session:
+                touched |= self._follow(session, [tagging.retag(session, name)])
+        return len(touched)
 
     def _tagging(self) -> Tagging:
         if self.library.tagging is None:

@@ -50,7 +50,7 @@ def convolutions(path: Path) -> dict[str, Any]:
     with np.load(path) as arrays:
         weights = dict(arrays)
     if "block1_conv1_bn/gamma" in weights:
-        from captioning.training.distil import folded
+        from captioning.training.student import folded
         weights = folded(weights)
     with np.errstate(over="ignore"):  # `checked` finds what does not fit
         return checked({key: array.astype("float16") for key, array in weights.items()}, str(path))

@@ -5,7 +5,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="distillation is plain PyTorch, which is not in the Pipfile")
 
 from captioning import encoders, runtime  # noqa: E402
-from captioning.training import distil  # noqa: E402
+from captioning.training import distil, views  # noqa: E402
+from captioning.training import student as networks  # noqa: E402
 from tests.captioning.photos import free_photos  # noqa: E402
 
 SIDE = 32
@@ -15,7 +16,7 @@ SIDE = 32
 def student():
     """An eighth of VGG16's width, with batch norm statistics as if it had been trained."""
     torch.manual_seed(0)
-    student = distil.Student((0.125,) * 5)
+    student = networks.Student((0.125,) * 5)
     for module in student.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
@@ -32,7 +33,7 @@ def pictures():
 
 def said(student, pictures):
     with torch.no_grad():
-        head, hints = student(distil.normalised(pictures))
+        head, hints = student(networks.normalised(pictures))
     return [head.numpy(), *(hint.numpy() for hint in hints)]
 
 
@@ -41,8 +42,8 @@ def close(ours, theirs):
 
 
 def widened(student, widths, rng):
-    wide = distil.Student(widths).eval()
-    distil.assign(wide, distil.widened(distil.arrays(student), widths, rng))
+    wide = networks.Student(widths).eval()
+    networks.assign(wide, networks.widened(networks.arrays(student), widths, rng))
     return wide
 
 
@@ -55,8 +56,8 @@ def test_a_widened_student_says_the_same(student, pictures, widths, seed):
 
 
 def test_arrays_read_back_as_they_were(student, pictures):
-    again = distil.Student((0.125,) * 5).eval()
-    distil.assign(again, distil.arrays(student))
+    again = networks.Student((0.125,) * 5).eval()
+    networks.assign(again, networks.arrays(student))
     for before, after in zip(said(student, pictures), said(again, pictures), strict=True):
         assert np.array_equal(before, after)
 
@@ -64,11 +65,11 @@ def test_arrays_read_back_as_they_were(student, pictures):
 def test_the_folded_network_gives_the_students_map(student, pictures):
     """Folding melts batch norm and input scale in; the channels of a narrow student come out repeated."""
     with torch.no_grad():
-        x = distil.normalised(pictures)
+        x = networks.normalised(pictures)
         for number, block in enumerate(student.blocks):
             x = block(x if number == 0 else torch.nn.functional.max_pool2d(x, 2))
     grid = torch.nn.functional.adaptive_avg_pool2d(x, encoders.GRID).permute(0, 2, 3, 1).numpy()
-    session = runtime.Session(encoders.vgg16(distil.folded(distil.arrays(student)), SIDE), "f32")
+    session = runtime.Session(encoders.vgg16(networks.folded(networks.arrays(student)), SIDE), "f32")
     ours = np.concatenate([session(picture[None])[0] for picture in pictures])
     expected = np.tile(grid, (1, 1, 1, 8))
     assert close(ours, expected)
@@ -77,7 +78,7 @@ def test_the_folded_network_gives_the_students_map(student, pictures):
 def test_neighbours_kept_is_one_for_equals_and_chance_for_noise():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(200, 30))
-    assert distil.neighbours_kept(features.copy(), 3 * features.copy() + 5) == 1
+    assert distil.neighbours_kept(distil.centred(features), distil.centred(3 * features + 5)) == 1
     assert distil.neighbours_kept(features, rng.normal(size=(200, 30))) < 0.15
 
 
@@ -89,7 +90,7 @@ def test_the_learning_rate_warms_up_and_ends_at_a_hundredth():
 
 def test_two_sizes_show_the_same_crop():
     photo = np.asarray(free_photos()[0])
-    large, small = distil.random_view(photo, 112, np.random.default_rng(3))
+    large, small = views.random_view(photo, 112, np.random.default_rng(3))
     assert large.shape == (224, 224, 3)
     assert small.shape == (112, 112, 3)
     halved = large.reshape(112, 2, 112, 2, 3).mean((1, 3))
