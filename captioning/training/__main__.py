@@ -2,7 +2,7 @@
 
     python -m captioning.training all --photos FOLDER --captions captions.tsv --train train.txt --dev dev.txt
 
-or one step at a time: features, fine-tune, captioner, self-critical, joint, calibrate, evaluate. Captions may be
+or one step at a time: features, captioner, joint, fine-tune, self-critical, calibrate, evaluate. Captions may be
 `Flickr8k.token.txt`, `captions.tsv` or `descriptions.txt`; left out, they are looked for in the folder and beside it.
 Without splits every tenth photo is held out. Run the same command again after a kill and it goes on.
 `KERAS_BACKEND` chooses tensorflow, torch or jax; torch with `--precision mixed_bfloat16` is fastest on processors that
@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-STEPS = ("features", "fine-tune", "captioner", "self-critical", "joint", "calibrate", "evaluate")
+STEPS = ("features", "captioner", "joint", "fine-tune", "self-critical", "calibrate", "evaluate")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -36,7 +36,8 @@ def ranking_weights(benches: Sequence[Bench], columns: Sequence[int], rows: slic
             slope += np.einsum("qn,qnf->f", p, features) / len(right) - features[at, right].mean(0)
         return total + 1e-3 * float(w @ w), slope + 2e-3 * w
 
-    found = minimize(loss, np.zeros(len(columns)), jac=True, method="L-BFGS-B", options={"maxiter": 40})
+    found = minimize(loss, np.zeros(len(columns)), jac=True, method="L-BFGS-B",
+                     bounds=[(0, None)] * len(columns), options={"maxiter": 40})  # no evidence may count against
     weights = np.zeros(len(NAMES))
     weights[list(columns)] = found.x
     return weights

@@ -32,7 +32,7 @@ class Stem:
     def __init__(self, weights: dict[str, np.ndarray], side: int, version: str):
         if side // 16 != GRID:
             raise ValueError(f"fine-tuning takes an encoder at {16 * GRID} px, this one is at {side}")
-        self.name, self.version, self._side = "vgg16-block4", version, side
+        self.name, self.version, self.weights, self._side = "vgg16-block4", version, weights, side
         self._session = runtime.Session(self._cut(vgg16(weights, side)))
 
     @staticmethod

@@ -8,7 +8,7 @@ import numpy as np
 
 from captioning import registry
 from captioning.captioner import Captioner
-from captioning.training import calibration, evaluate, scores, shipping
+from captioning.training import calibration, evaluate, fine_tuning, scores, shipping
 from captioning.training import features as features_of
 from captioning.training.datasets import Photo
 from captioning.training.run import Run, as_grid, fit
@@ -18,7 +18,10 @@ Arrays = dict[str, np.ndarray]
 
 
 def features(run: Run) -> None:
-    """Caches the maps of all photos in all views."""
+    """Caches the maps of all photos in all views; VGG16's by way of block 4, which fine-tuning starts from."""
+    if stem := stem_of(run):
+        for photos, views in ((run.train, run.views), (run.dev, ("plain",))):
+            features_of.derive(stem, run.extractor, photos, views, run.cache, fine_tuning.Top(stem.weights))
     run.train_maps()
     run.dev_maps()
 
@@ -70,11 +73,11 @@ def joint(run: Run, epochs: float = 15, rate: float = 1e-3, batch: int = 128,
     return calibrate(run, {**arrays, "words": np.array(vocabulary.words)})
 
 
-def calibrate(run: Run, arrays: Arrays | None = None) -> registry.Card:
+def calibrate(run: Run, arrays: Arrays | None = None, command: str | None = None) -> registry.Card:
     """Fits the two logistic functions of the joint space on dev photos and ships it."""
-    command = None
     if arrays is None:
-        before, command = registry.card("joint", run.models), registry.card("joint", run.models).command
+        before = registry.card("joint", run.models)
+        command = before.command
         with np.load(run.models / before.file) as held:
             arrays = dict(held)
     model = loose_joint(arrays)
@@ -91,18 +94,17 @@ def calibrate(run: Run, arrays: Arrays | None = None) -> registry.Card:
 
 def fine_tune(run: Run, epochs: float = 4, rate: float = 1e-4, batch: int = 64) -> registry.Card:
     """VGG16's last block, with the captioner and the joint space shipped as heads; ships all three if dev gains."""
-    from captioning.training import captions, fine_tuning
+    from captioning.training import captions
     from captioning.training import joint as pairs
 
-    before = registry.card(run.encoder, run.models)
-    with np.load(run.models / before.file) as held:
-        weights = dict(held)
-    stem = fine_tuning.Stem(weights, before.settings["side"], before.version)
+    stem, before = stem_of(run), registry.card(run.encoder, run.models)
+    if stem is None:
+        raise ValueError(f"fine-tuning takes a VGG16 at 112 px, {run.encoder} is none")
     stems, maps = [cached(run, stem, run.train, view) for view in run.views], run.train_maps()
     heads = [started(build, maps[0], run, run.models / f"{name}.npz")
              for build, name in ((captions.build, captioner_name(run)), (pairs.build, "joint"))]
     vocabulary = heads[0][1]
-    network = fine_tuning.EndToEnd(weights, *(head for head, _ in heads))
+    network = fine_tuning.EndToEnd(stem.weights, *(head for head, _ in heads))
     ids = captions.encoded([p.captions for p in run.train], vocabulary)
     score = end_to_end_score(run, cached(run, stem, run.dev, "plain"), vocabulary)
     start = score(network.arrays())
@@ -113,14 +115,17 @@ def fine_tune(run: Run, epochs: float = 4, rate: float = 1e-4, batch: int = 64) 
     if end["sum"] <= start["sum"]:
         print("no better: the encoder stays")
         return before
-    card = fine_tuning.ship(before, {**weights, **fine_tuning.part(arrays, "block")}, run.models,
+    card = fine_tuning.ship(before, {**stem.weights, **fine_tuning.part(arrays, "block")}, run.models,
                             shipping.command_line())
     tuned = replace(run)  # a new run: its extractor is the new encoder
     for photos, views in ((run.train, run.views), (run.dev, ("plain",))):
         features_of.derive(stem, tuned.extractor, photos, views, run.cache,
                            fine_tuning.Top(fine_tuning.part(arrays, "block")))
-    ship_captioner(tuned, vocabulary, fine_tuning.part(arrays, "captioner"), "fine-tune")
-    calibrate(tuned, {**fine_tuning.part(arrays, "joint"), "words": np.array(vocabulary.words)})
+    captioner_command, joint_command = (registry.card(name, run.models).command
+                                        for name in (captioner_name(run), "joint"))
+    ship_captioner(tuned, vocabulary, fine_tuning.part(arrays, "captioner"), "fine-tune", captioner_command)
+    calibrate(tuned, {**fine_tuning.part(arrays, "joint"), "words": np.array(vocabulary.words)},
+              f"{joint_command} && {shipping.command_line()}")
     return card
 
 
@@ -141,6 +146,15 @@ def started(build: Callable, maps: np.ndarray, run: Run, init: Path | None) -> t
         network = build(vocabulary, maps)
         network.assign(dict(arrays))
     return network, vocabulary
+
+
+def stem_of(run: Run) -> fine_tuning.Stem | None:
+    """The encoder's first four blocks, if it is a VGG16 at 112 px."""
+    card = registry.card(run.encoder, run.models)
+    if card.settings["graph"] != "vgg16" or card.settings["side"] != 112:
+        return None
+    with np.load(run.models / card.file) as held:
+        return fine_tuning.Stem(dict(held), card.settings["side"], card.version)
 
 
 def cached(run: Run, extractor: Any, photos: list[Photo], view: str) -> np.ndarray:
@@ -186,8 +200,6 @@ def recall_score(run: Run, vocabulary: Vocabulary,
 
 def end_to_end_score(run: Run, stems: np.ndarray, vocabulary: Vocabulary) -> Callable[[Arrays], dict[str, float]]:
     """Both heads' scores on dev, over the map that the block makes of the stems."""
-    from captioning.training import fine_tuning
-
     def score(arrays: Arrays) -> dict[str, float]:
         maps = fine_tuning.Top(fine_tuning.part(arrays, "block"))(stems)
         found = {**greedy_score(run, vocabulary, maps)(fine_tuning.part(arrays, "captioner")),
