@@ -7,7 +7,7 @@ export PIPENV_IGNORE_VIRTUALENVS = 1
 export PIPENV_VERBOSITY = -1
 RUN := .venv/bin/python
 
-.PHONY: run demo test lint bench train evaluate clean help
+.PHONY: run demo test test-web screenshots lint bench train evaluate clean help
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/' | expand -t 12
@@ -20,6 +20,13 @@ demo: .venv/.testing  ## fill the service with a handful of free photos
 
 test: .venv/.training  ## run all the tests
 	$(RUN) -m pytest
+
+test-web: .venv/.testing  ## drive the gallery in a real browser; installs one where none is found
+	@command -v chromium chromium-browser google-chrome >/dev/null || $(RUN) -m playwright install --with-deps chromium
+	$(RUN) -m pytest tests/web
+
+screenshots: .venv/.training  ## take the README's pictures of the gallery anew, from free photos
+	$(RUN) -m docs.screenshots
 
 lint: .venv/.training  ## check style, types and the directions of imports
 	$(RUN) -m ruff check .

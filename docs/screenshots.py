@@ -77,8 +77,9 @@ def take(browser: Browser, address: str) -> None:
     wide.wait_for_load_state("networkidle")
     _save(wide, "gallery-search")
     dark = _page(browser, address, width=1280, height=800, scheme="dark")
-    dark.locator(".tile", has_text="brown cat").locator(".open").click()
-    dark.wait_for_load_state("networkidle")
+    dark.locator(".tile", has_text="astronaut").locator(".open").click()
+    dark.wait_for_selector(".frame img[src*='1024']")
+    dark.wait_for_timeout(1000)  # the tags that are suggested come last
     dark.evaluate("document.activeElement.blur()")
     _save(dark, "gallery-viewer")
     _save(_page(browser, address, width=390, height=800, scheme="dark"), "gallery-phone")

@@ -30,10 +30,12 @@ SHOWN = {  # free photos of the scikit-image wheel, and what they are given to s
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip(f"no browser found: none of {', '.join(BROWSERS)} is on the PATH (Debian: apt install chromium)")
     with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path  # where `playwright install chromium` puts one
+        program = next(filter(None, map(shutil.which, (*BROWSERS, own))), None)
+        if program is None:
+            pytest.skip(f"no browser found: none of {', '.join(BROWSERS)} is on the PATH, and Playwright has none "
+                        "of its own; `make test-web` installs one")
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
@@ -119,6 +121,12 @@ def page(stocked: tuple[Services, str], open_page: Open) -> Page:
 def ready(page: Page) -> Page:
     page.wait_for_selector("html[data-ready]")
     return page
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [r for r in terminalreporter.stats.get("skipped", []) if "tests/web/" in r.nodeid]
+    if skipped:
+        terminalreporter.write_line(f"{len(skipped)} tests of the gallery were skipped: {skipped[0].longrepr[2]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
 import {writing} from "./box.js";
 import {details} from "./details.js";
 import {find} from "./dom.js";
-import {srcset, WORDLESS} from "./tile.js";
+import {WORDLESS} from "./tile.js";
 import {Zoom} from "./zoom.js";
 
 const SHOWN = new Set(["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]); // formats that browsers show themselves
@@ -53,35 +53,39 @@ export class Viewer {
     find(".next", this.dialog).disabled = !after;
   }
 
+  /** At once with the grid's own thumbnail, which is there already, then as sharp as the screen can show it. */
   picture(image) {
     this.zoom.place(1, 0, 0);
     this.sharp = false;
     Object.assign(this.photo, {
-      alt: image.caption ?? WORDLESS, width: image.width, height: image.height, srcset: "",
-      src: `${image.thumbnail_url}?size=1024`,
+      alt: image.caption ?? WORDLESS, width: image.width, height: image.height, src: `${image.thumbnail_url}?size=320`,
     });
-    this.photo.srcset = srcset(image, [320, 640, 1024]);
-    this.photo.sizes = `${Math.ceil(this.fitted(image))}px`;
     this.photo.style.maxWidth = `min(100%, ${MAGNIFIED * image.width}px)`;
     this.photo.style.maxHeight = `min(100%, ${MAGNIFIED * image.height}px)`;
     this.dialog.setAttribute("aria-label", `Picture: ${image.caption ?? image.filename}`);
+    this.replace(`${image.thumbnail_url}?size=${this.longest(image) > 640 ? 1024 : 640}`);
   }
 
-  /** CSS pixels across that the whole picture takes on this screen. */
-  fitted({width, height}) {
-    return Math.min(innerWidth, MAGNIFIED * width, innerHeight * width / height);
+  /** Pixels of the screen along the picture's longer side when all of it is shown. */
+  longest({width, height}) {
+    const scale = Math.min(innerWidth / width, innerHeight / height, MAGNIFIED);
+    return devicePixelRatio * scale * Math.max(width, height);
   }
 
   /** The original in place of the thumbnail, once someone looks closer. */
   sharpen() {
     if (this.sharp || !SHOWN.has(this.image.format)) return;
     this.sharp = true;
-    const {file_url: url} = this.image;
-    const original = new Image();
-    original.src = url;
-    original.decode().then(() => {
-      if (this.image.file_url === url) { this.photo.srcset = ""; this.photo.src = url; }
-    }, () => {}); // the thumbnail stays
+    this.replace(this.image.file_url);
+  }
+
+  /** Another file of the same picture, without a blank in between; what cannot be shown changes nothing. */
+  async replace(url) {
+    const {image} = this;
+    const next = new Image();
+    next.src = url;
+    const shown = await next.decode().then(() => true, () => false);
+    if (shown && this.image === image && (!this.sharp || url === image.file_url)) this.photo.src = url;
   }
 
   key(event) {
