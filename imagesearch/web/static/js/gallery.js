@@ -1,12 +1,14 @@
 /** The page: what is searched for is in the address bar, what was found is in the grid, the rest follows. */
 import {ask, Problem} from "./api.js";
+import * as asked from "./asked.js";
 import {Box} from "./box.js";
 import * as chips from "./chips.js";
 import {Deletions} from "./deletion.js";
-import {announce, el, find, icon, percent, plural} from "./dom.js";
+import {announce, find} from "./dom.js";
 import {receive} from "./drop.js";
 import {Grid} from "./grid.js";
 import * as searches from "./query.js";
+import * as summary from "./summary.js";
 import {complain} from "./toast.js";
 import {Uploads} from "./uploads.js";
 import {Viewer} from "./viewer.js";
@@ -152,76 +154,39 @@ function show(answer) {
 
 /** All that stands around the grid. */
 function headline() {
-  chips.draw(find(".chips"), query, grid.hits, toggle);
-  asked();
-  const count = found.total === null ? `${grid.hits.length}+ pictures` : plural(found.total, "picture");
-  const of = found.word ? ` for “${found.word}”` : searches.ranked(query) && grid.hits.length ? ", best first" : "";
-  const title = searches.everything(query) ? count : count + of;
-  find("h1").textContent = title;
+  const text = summary.title(query, found, grid.hits.length);
+  find("h1").textContent = text;
   document.title = query.q ? `${query.q} · Image search` : "Image search";
-  cutoff();
-  nothing();
-  announce(title);
+  chips.draw(find(".chips"), query, grid.hits, toggle);
+  picture();
+  find(".cutoff").replaceChildren();
+  if (searches.ranked(query) && grid.hits.length) summary.cutoff(find(".cutoff"), query, found.cutoff, go);
+  empty();
+  announce(text);
 }
 
-function cutoff() {
-  const loose = searches.looser(query);
-  const strict = searches.stricter(query);
-  find(".cutoff").replaceChildren(...(searches.ranked(query) && grid.hits.length ? [
-    found.cutoff ? `nothing below ${percent(found.cutoff)}` : "however far off",
-    loose && el("button", {type: "button", class: "link", onclick: () => go(loose)}, "Loosen"),
-    strict && el("button", {type: "button", class: "link", onclick: () => go(strict)}, "Tighten"),
-  ].filter(Boolean) : []));
-}
-
-/** An honest empty page. */
-function nothing(error) {
+function empty() {
   const place = find(".empty");
   place.hidden = grid.hits.length > 0;
-  if (place.hidden || searches.everything(query) && !error) return searches.everything(query) && welcome(place);
-  const loose = error ? null : searches.looser(query);
-  const cut = found.cutoff ? ` The cut-off for this search is ${percent(found.cutoff)}.` : "";
-  place.replaceChildren(
-    el("h2", {}, error ? "That did not work" : searches.ranked(query) ? "Nothing is close enough" : "Nothing matches"),
-    el("p", {}, error ? error.message : searches.ranked(query)
-      ? `No picture is near enough to what you asked for.${cut}` : "No picture has all of these together."),
-    loose ? el("button", {type: "button", class: "strong", onclick: () => go(loose)}, "Loosen the cut-off")
-      : el("button", {type: "button", class: "strong", onclick: () => go(searches.empty())}, "Show all pictures"));
-}
-
-const invitation = find(".empty").cloneNode(true);
-
-function welcome(place) {
-  place.replaceChildren(...invitation.cloneNode(true).childNodes);
-  find(".add", place)?.addEventListener("click", () => find(".choose").click());
+  if (place.hidden) return;
+  if (searches.everything(query)) summary.invite(place);
+  else summary.nothing(place, query, found.cutoff, go);
 }
 
 function fail(error) {
   found = {hits: [], next: null, total: 0, cutoff: null};
   grid.show([], 0);
   headline();
-  nothing(error);
+  summary.fault(find(".empty"), error, go);
   announce(error.message);
 }
 
-/** The picture that is searched by. */
-async function asked() {
-  const place = find(".query");
-  const name = query.like || query.picture;
-  place.hidden = !name;
-  if (!name || place.dataset.name === name) return;
-  place.dataset.name = name;
-  const photo = el("img", {alt: "", width: 56, height: 56});
-  const words = el("p", {}, "Pictures like this one");
-  place.replaceChildren(photo, words, el("button", {type: "button", class: "plain", "aria-label": "Search by words again",
-    onclick: () => go({...query, like: "", picture: "", strictness: "", min_score: ""})}, icon("close")));
-  if (query.like) {
-    const image = grid.hits.find((hit) => hit.image.id === name)?.image ?? await ask(`images/${encodeURIComponent(name)}`);
-    photo.src = `${image.thumbnail_url}?size=320`;
-    words.textContent = image.caption ? `Like “${image.caption}”` : "Pictures like this one";
-  } else if (lent.has(name)) {
-    photo.src = URL.createObjectURL(lent.get(name));
-  }
+function picture() {
+  const {like: id, picture: name} = query;
+  const shown = grid.hits.find((hit) => hit.image.id === id);
+  asked.show(find(".query"), id || name, {
+    file: lent.get(name), load: async () => shown?.image ?? ask(`images/${encodeURIComponent(id)}`),
+    back: () => go({...query, like: "", picture: "", strictness: "", min_score: ""})});
 }
 
 function toggle(kind, value) {
@@ -315,7 +280,7 @@ function pictureAddress(id) {
   return `${base}${base.startsWith("?") ? "&" : "?"}image=${encodeURIComponent(id)}`;
 }
 
-function look_at(index) {
+function lookAt(index) {
   const {image} = grid.hits[index];
   opener = document.activeElement;
   history.pushState({viewer: true}, "", pictureAddress(image.id));
@@ -357,7 +322,7 @@ grid.list.addEventListener("click", (event) => {
   if (!cell || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const index = grid.index(cell.dataset.id);
   if (event.target.closest(".more-like")) { event.preventDefault(); like(grid.hits[index].image); }
-  else if (event.target.closest(".open")) { event.preventDefault(); look_at(index); }
+  else if (event.target.closest(".open")) { event.preventDefault(); lookAt(index); }
 });
 find(".brand").addEventListener("click", (event) => { event.preventDefault(); go(searches.empty()); });
 addEventListener("popstate", async () => {

@@ -54,7 +54,8 @@ async function start(request) {
   const cache = await caches.open(SHELL);
   try {
     const answer = await fetch(request);
-    if (answer.ok && !answer.redirected) await cache.put(START, answer.clone());
+    const everything = new URL(request.url).search === ""; // a search's page holds no pictures of its own
+    if (answer.ok && !answer.redirected && everything) await cache.put(START, answer.clone());
     return answer;
   } catch (error) {
     const held = await cache.match(START);
