@@ -40,7 +40,7 @@ class Encoder:
                  similarity: Callable[[np.ndarray], np.ndarray] = unfitted, similarity_version: str = "unfitted"):
         self.card, self.name = card, card.name
         self.version = f"{card.version}-{similarity_version}"
-        self._session, self._similarity, self._side = session, similarity, card.settings["side"]
+        self._session, self._similarity, self.side = session, similarity, card.settings["side"]
 
     def encode(self, image: Image.Image) -> Encoding:
         """An upright picture of any size."""
@@ -49,7 +49,7 @@ class Encoder:
 
     def features(self, image: Image.Image) -> np.ndarray:
         """The map alone, (h, w, C) float32."""
-        return self._session(resized(image, self._side)[None])[0][0]
+        return self._session(resized(image, self.side)[None])[0][0]
 
     @classmethod
     def from_card(cls, card: registry.Card, folder: Path) -> "Encoder":

@@ -38,6 +38,7 @@ class Describer:
     def __init__(self, encoder: "Encoder", captioner: "Captioner", joint: "Joint | None" = None,
                  taggers: "Teachable | None" = None):
         self.encoder, self.captioner, self.joint, self.taggers = encoder, captioner, joint, taggers
+        self.detail = 2 * encoder.side  # pixels of a shorter side that are worth decoding
         self.similar_space = f"{encoder.name}@{encoder.version}"
         self.joint_space = f"{joint.name}@{joint.version}" if joint else None
         self.pooled_space = f"{encoder.name}-pooled@{encoder.card.version}" if taggers else None

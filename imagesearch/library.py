@@ -2,6 +2,7 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -75,6 +76,7 @@ class Library:
                  describer: Describer, tagging: Tagging | None = None):
         self.settings, self.database, self.storage = settings, database, storage
         self.text, self.describer, self.tagging = text, describer, tagging
+        self._disk = ThreadPoolExecutor(settings.threads, "store")
 
     # ---- in ------------------------------------------------------------------------------------------
 
@@ -100,10 +102,13 @@ class Library:
         annotation = checked(annotation or Annotation())
         with stage("decode"):
             picture = self.decode(data)
-        description = self._describe(picture, annotation.caption) if wait else None
         sha256 = hashlib.sha256(data).hexdigest()
-        with stage("store"):
-            self.storage.put(sha256, data)
+        stored = self._disk.submit(self.storage.put, sha256, data)  # its flushes wait for the disk, the models do not
+        try:
+            description = self._describe(picture, annotation.caption) if wait else None
+        finally:
+            with stage("store"):
+                stored.result()
         return Prepared(sha256, data, display_name(filename), picture.format, picture.width, picture.height,
                         annotation, description)
 
@@ -130,7 +135,7 @@ class Library:
             raise TooLarge(f"the file has {len(data):,} bytes; at most {self.settings.max_upload_bytes:,} are taken "
                            f"(MAX_UPLOAD_MB={self.settings.max_upload_mb})", "image")
         try:
-            return images.decode(data, max_pixels=self.settings.max_pixels)
+            return images.decode(data, max_pixels=self.settings.max_pixels, at_least=self.describer.detail)
         except images.TooManyPixels as error:
             raise TooLarge(f"{error} (MAX_PIXELS={self.settings.max_pixels})", "image") from error
         except images.NotAnImage as error:
