@@ -15,6 +15,7 @@ import {Viewer} from "./viewer.js";
 
 const SETTLED = 1500; // ms without typing after which the next letter begins a new entry of the history
 const PAUSE = 40; // ms; letters that come quicker are one search, a first one is sent at once
+const QUIET = 400; // ms without a letter before more than the first pictures is asked for: the next letter comes first
 const RETRY = 3000; // ms before a page that failed is asked for again
 const FIRST = {priority: "high"}; // before the thumbnails that wait for a connection
 const KEPT = 20; // results kept for the back button
@@ -113,21 +114,23 @@ function page(answer) {
 
 /** The next page of what is shown, as the end comes near; whether there was one. */
 async function more() {
+  const here = found;
   const {next} = found;
   if (!next) return false;
+  while (Date.now() - typing < QUIET) await new Promise((over) => { setTimeout(over, QUIET); });
+  if (found !== here) return true;
   const picture = lent.get(query.picture);
-  const here = found;
   try {
     const options = picture ? {method: "POST", body: lending(picture)} : {};
     const answer = page(await ask(searches.larger(next), {...options, signal: asking?.signal}));
-    if (found !== here) return false;
+    if (found !== here) return true;
     found.next = answer.next;
     grid.extend(fresh(answer.hits));
     return true;
   } catch (error) {
     complain(error);
     if (error.name !== "AbortError") await new Promise((over) => { setTimeout(over, RETRY); });
-    return false;
+    return found !== here;
   }
 }
 
