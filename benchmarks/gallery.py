@@ -43,7 +43,7 @@ def main() -> None:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="imagesearch-bench-") as work, _browser() as browser:
         library = options.library or _filled(Path(work), options.photos)
-        found: dict[str, Any] = {"machine": machine.describe()}
+        found: dict[str, Any] = {"machine": machine.describe(), "note": options.note}
         with Service(library) as service:
             address = f"http://127.0.0.1:{service.port}/"
             found["stored"] = service.get("/images", limit="1")["total"]
@@ -133,7 +133,8 @@ def page(found: dict[str, Any]) -> str:
         *table, "", f"{found['stored']:,} photos stored; nothing cached in the browser, the service "
         "warm and its thumbnails made.",
         f"{about['processor']}, {about['cores']} cores, {about['system']}, {about['date']}, commit {about['commit']}; "
-        f"load average {about['load_at_start'][0]:.1f} at the start, {about['load_at_end'][0]:.1f} at the end.", "",
+        f"load average {about['load_at_start'][0]:.1f} at the start, {about['load_at_end'][0]:.1f} at the end.",
+        *([found["note"]] if found["note"] else []), "",
     ])  # fmt: skip
 
 
@@ -189,6 +190,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--library", type=Path, help="a data folder that is filled already, instead")
     parser.add_argument("--rounds", type=int, default=5, help="times the first page is opened; the median counts")
     parser.add_argument("--turns", type=int, default=300, help="turns of the wheel")
+    parser.add_argument("--note", default="", help="what else a reader should know of this run")
     parser.add_argument("--out", type=Path, default=HERE, help="where the results go")
     return parser.parse_args()
 
