@@ -15,6 +15,7 @@ from benchmarks.baseline import WIDTH, Tutorial, nearest, ranked_by_bleu
 from benchmarks.photos import Photos
 from benchmarks.service import Service, run_import
 from captioning import images, registry
+from captioning.taggers import Teachable
 from imagesearch.config import Settings
 
 Figures = dict[str, Any]
@@ -131,6 +132,35 @@ def searching(photos: Photos, library: Path, work: Path, requests: int) -> Figur
         "requests": requests,
         "peak_memory_mb": memory,
     }
+
+
+def teaching(library: Path, rounds: int) -> Figures:
+    """One lesson through HTTP, the whole library judged anew before the answer: a new tag, then one that the model
+    has given often and that changes many images, each taken back again; and what tagging adds to one upload."""
+    new, known, touched = [], [], []
+    with Service(library) as service:
+        for turn, id in enumerate(_some_ids(service, rounds)):
+            tags = [tag["name"] for tag in service.get(f"/images/{id}")["tags"] if tag["source"] == "model"]
+            for times, said in ((new, {"add": [f"lesson{turn}"]}), (known, {"tag": tags[0], "correct": False})):
+                started = time.perf_counter()
+                answer = service.post(f"/images/{id}/feedback", said)
+                times.append(1000 * (time.perf_counter() - started))
+                touched.append(sum(change["gained"] + change["lost"] for change in answer["changes"]))
+                service.delete(f"/lessons/{answer['lessons'][0]['id']}")
+        stored = service.get("/images?limit=1")["total"]
+    return {"new_tag_ms": _spread(new), "known_tag_ms": _spread(known), "most_images_changed": max(touched),
+            "stored": stored, "tags_of_one_image_ms": _tags_of_one_image(), "rounds": rounds}
+
+
+def _tags_of_one_image() -> float:
+    """The trained tagger with fifty taught tags, on one pooled vector."""
+    settings, random = Settings.from_environment(), np.random.default_rng(5)
+    trained, learner = (registry.load(name, settings.models_dir) for name in (settings.tagger, settings.learner))
+    taggers = Teachable(trained, learner.blank())
+    vectors = random.random((50, registry.card(settings.encoder, settings.models_dir).dimension), np.float32)
+    for i, vector in enumerate(vectors):
+        taggers.learn(f"taught {i}", vector)
+    return statistics.median(milliseconds(taggers.tags, list(vectors) * 4))
 
 
 def starting(library: Path, rounds: int) -> Figures:

@@ -42,6 +42,18 @@ def _search(found: dict[str, Any]) -> list[Row]:
     return rows
 
 
+def _teach(found: dict[str, Any]) -> list[Row]:
+    teach = found["teach"]
+    rows = []
+    for kind, name in (("new", "a new tag"), ("known", "a tag the model knows")):
+        p50, slowest = teach[f"{kind}_tag_ms"]["p50"], teach[f"{kind}_tag_ms"]["max"]
+        measured = f"{p50:.0f} ms (slowest {slowest:.0f} ms)"
+        rows.append((f"one lesson about {name}, {teach['stored']:,} photos judged anew", "< 1,000 ms", measured,
+                     slowest < 1000))
+    one = teach["tags_of_one_image_ms"]
+    return [*rows, ("the tags of one upload, 50 taught ones among them", "< 2 ms", f"{one:.2f} ms", one < 2)]
+
+
 def _start(found: dict[str, Any]) -> list[Row]:
     ready, slowest = found["start"]["ready_after_s"], found["start"]["slowest_s"]
     return [("ready after the start of the process", "≤ 2 s", f"{ready:.2f} s (slowest {slowest:.2f} s)", ready <= 2)]
@@ -54,7 +66,7 @@ def _memory(found: dict[str, Any]) -> list[Row]:
     )
 
 
-_PARTS = {"upload": _upload, "import": _import, "search": _search, "start": _start}
+_PARTS = {"upload": _upload, "import": _import, "search": _search, "teach": _teach, "start": _start}
 
 
 def _notes(found: dict[str, Any]) -> list[str]:

@@ -38,12 +38,14 @@ def measured(photos: Photos, work: Path, options: argparse.Namespace) -> figures
         found["upload"] = figures.upload(photos, work, options.rounds, options.each, options.tutorial_each)
     if "import" in options.only:
         found["import"] = figures.importing(photos, work, options.rounds, options.imported, cores)
-    if {"search", "start"} & set(options.only):
+    if {"search", "teach", "start"} & set(options.only):
         library = work / "library"
         library.mkdir()
         run_import(photos.staged(work / "all-photos"), library)
         if "search" in options.only:
             found["search"] = figures.searching(photos, library, work, options.requests)
+        if "teach" in options.only:
+            found["teach"] = figures.teaching(library, options.rounds)
         if "start" in options.only:
             found["start"] = figures.starting(library, options.rounds)
     return found
@@ -59,8 +61,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=300, help="searches of each kind")
     parser.add_argument("--out", type=Path, default=HERE, help="where the results go")
     parser.add_argument("--quick", action="store_true", help="a few minutes' smaller version of all of it")
-    parser.add_argument("only", nargs="*", default=["upload", "import", "search", "start"], metavar="PART",
-                        help="upload, import, search, start; all if left out")  # fmt: skip
+    parser.add_argument("only", nargs="*", default=["upload", "import", "search", "teach", "start"], metavar="PART",
+                        help="upload, import, search, teach, start; all if left out")  # fmt: skip
     if parser.parse_args().quick:
         parser.set_defaults(**QUICK)
     return parser.parse_args()

@@ -66,6 +66,12 @@ class Service:
         body = b"--%s\r\n%s\r\n%s\r\n--%s--\r\n" % (edge, part.encode(), photo.read_bytes(), edge)
         return self._ask("POST", "/upload", body, {"Content-Type": f"multipart/form-data; boundary={edge.decode()}"})
 
+    def post(self, path: str, said: dict[str, Any]) -> Any:
+        return self._ask("POST", path, json.dumps(said).encode(), {"Content-Type": "application/json"})
+
+    def delete(self, path: str) -> Any:
+        return self._ask("DELETE", path)
+
     def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         self.connection.request(method, path, body, headers or {})
         answer = self.connection.getresponse()
