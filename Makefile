@@ -2,15 +2,17 @@
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell \
 	$(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(p))))
 PIPENV := .cache/pipenv/bin/pipenv
+DATA ?= ../shared/data/flickr8k
+SPLITS = --photos $(DATA)/images --captions $(DATA)/captions.tsv --train $(DATA)/train.txt --dev $(DATA)/dev.txt
 export PIPENV_VENV_IN_PROJECT = 1
 export PIPENV_IGNORE_VIRTUALENVS = 1
 export PIPENV_VERBOSITY = -1
 RUN := .venv/bin/python
 
-.PHONY: run demo test test-web screenshots lint bench train evaluate clean help
+.PHONY: run demo test test-web screenshots lint bench train train-taggers evaluate clean help
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /	/' | expand -t 16
 
 run: .venv/.serving  ## start the service on http://127.0.0.1:8000 (HOST and PORT change that)
 	.venv/bin/gunicorn app:app
@@ -36,11 +38,16 @@ lint: .venv/.training  ## check style, types and the directions of imports
 bench: .venv/.training  ## measure speed and memory against the usual tutorial pipeline
 	$(RUN) -m benchmarks
 
-train: .venv/.training  ## train every shipped model anew (TRAIN="--photos … --captions …")
-	$(RUN) -m captioning.training all $(TRAIN)
+train: .venv/.training  ## train captioner, joint space, similarity and taggers anew on DATA (see the README)
+	$(RUN) -m captioning.training all $(SPLITS)
+	$(RUN) -m captioning.training.similarity fit vgg16 --photos $(DATA)/images --names $(DATA)/train.txt
+	$(MAKE) train-taggers
 
-evaluate: .venv/.training  ## measure the shipped models on the development split
-	$(RUN) -m captioning.training evaluate $(EVALUATE)
+train-taggers: .venv/.training  ## train the taggers alone
+	$(RUN) -m captioning.training.taggers train $(SPLITS)
+
+evaluate: .venv/.training  ## measure the shipped models on the development split of DATA
+	$(RUN) -m captioning.training evaluate $(SPLITS)
 
 clean:  ## forget what was installed and cached; pictures and weights stay
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache
