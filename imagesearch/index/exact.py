@@ -23,6 +23,7 @@ class ExactIndex:
         self._numbers = np.empty(0, "int64")
         self._vectors = np.empty((0, 0), "float32")
         self._rows: dict[int, int] = {}  # image number → row
+        self._gone: set[int] = set()  # a session that began before a deletion still reads that image's vector
 
     def nearest(self, session: Session, vector: np.ndarray, limit: int,
                 among: Collection[int] | None = None) -> list[tuple[int, float]]:
@@ -65,9 +66,10 @@ class ExactIndex:
             return self._numbers[:self._used], self._vectors[:self._used], self._rows
 
     def _take_in(self, session: Session) -> None:
-        new = session.execute(
+        rows = session.execute(
             select(Vector.id, Vector.image_number, Vector.data)
             .where(Vector.space == self.space, Vector.id > self._seen_vector).order_by(Vector.id)).all()
+        new = [row for row in rows if row.image_number not in self._gone]
         if not new:
             return
         self._drop({row.image_number for row in new if row.image_number in self._rows})  # encoded anew
@@ -93,7 +95,9 @@ class ExactIndex:
         gone = session.execute(select(Deletion.id, Deletion.image_number)
                                .where(Deletion.id > self._seen_deletion).order_by(Deletion.id)).all()
         if gone:
-            self._drop({row.image_number for row in gone})
+            numbers = {row.image_number for row in gone}
+            self._drop(numbers)
+            self._gone |= numbers
             self._seen_deletion = gone[-1].id
 
     def _drop(self, numbers: set[int]) -> None:

@@ -80,6 +80,13 @@ def test_putting_again_replaces_and_removing_removes(text, session):
     assert (text.count(session), text.numbers(session)) == (3, {2, 3, 4})
 
 
+def test_a_search_for_words_among_some_is_not_crowded_out_by_the_others(text, session):
+    first, *_, last = numbers(text.search(session, "dog"))
+    assert numbers(text.search(session, "dog", limit=1)) == [first]
+    assert numbers(text.search(session, "dog", limit=1, among={last, 77})) == [last]
+    assert text.search(session, "dog", among=set()) == []
+
+
 def test_it_knows_what_it_holds(text, session):
     assert text.holds(session, 1, *TEXTS[1])
     assert not text.holds(session, 1, "another caption", *TEXTS[1][1:])
@@ -177,6 +184,20 @@ def test_what_another_process_adds_and_deletes_is_seen_by_the_next_search(make, 
     with database.read() as session:
         assert [n for n, _ in index.nearest(session, vectors[0], 1)] == [6]
         assert index.count(session) == 5
+
+
+def test_a_search_that_began_before_a_deletion_does_not_bring_the_image_back(make, database, vectors):
+    index = make("a@1")
+    with database.read() as earlier:
+        earlier.get(Image, 1)  # its view of the database begins here
+        with database.write() as session:
+            session.add(Deletion(image_number=5))
+            session.delete(session.get(Image, 5))
+        with database.read() as session:
+            assert index.count(session) == 4
+        index.count(earlier)
+    with database.read() as session:
+        assert 5 not in index.all(session)[0]
 
 
 def test_an_image_encoded_anew_stands_once_at_its_new_place(make, database, vectors):
