@@ -157,8 +157,7 @@ class Search:
             raise ModelMissing("mode=visual needs the joint text-image model: set JOINT to one that GET /models lists, "
                                "or use mode=text", "mode")
         found = {} if mode == "visual" else {
-            hit.number: hit for hit in self.text.search(session, query, limit=MOST_CANDIDATES)
-            if allowed is None or hit.number in allowed}
+            hit.number: hit for hit in self.text.search(session, query, MOST_CANDIDATES, allowed)}
         joint = self.describer.joint
         vector = joint.embed_text(query) if joint and mode != "text" else None
         if joint is None or self.joint is None or vector is None:

@@ -22,10 +22,13 @@ class TextIndex(Protocol):
 
     def remove(self, session: Session, number: int) -> None: ...
 
-    def search(self, session: Session, text: str, limit: int = 500) -> list[TextHit]:
-        """Exact phrases first, then the best. The score is BM25 over the sum of the query terms' IDF: the share of
-        the query's information that the image holds, about 1 for all of it. A word that no image has counts as the
-        rarest of all, so a nonsense word beside a known one leaves little."""
+    def search(self, session: Session, text: str, limit: int = 500,
+               among: Collection[int] | None = None) -> list[TextHit]:
+        """Exact phrases first, then the best; `among` restricts to those numbers, before `limit` counts.
+
+        The score is BM25 over the sum of the query terms' IDF: the share of the query's information that the image
+        holds, about 1 for all of it. A word that no image has counts as the rarest of all, so a nonsense word beside
+        a known one leaves little."""
 
     def having(self, session: Session, word: str) -> set[int]:
         """The numbers of all images with that word."""

@@ -1,6 +1,7 @@
 """SQLite's FTS5 as the text index."""
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError
@@ -25,14 +26,18 @@ class FTS5Index:
     def remove(self, session: Session, number: int) -> None:
         session.execute(sql("DELETE FROM words WHERE rowid = :n"), {"n": number})
 
-    def search(self, session: Session, text: str, limit: int = 500) -> list[TextHit]:
+    def search(self, session: Session, text: str, limit: int = 500,
+               among: Collection[int] | None = None) -> list[TextHit]:
         known = self._known(session, list(asked(text))[:MOST_TERMS])
         if not any(known.values()):
             return []
         match = STEMMED + "(" + " OR ".join(_quoted(term) for term, images in known.items() if images) + ")"
+        # the plus keeps SQLite from looking up one number after the other
+        narrowed = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(:a)) "
         rows = session.execute(
             sql("SELECT rowid AS number, caption || ' ' || tags || ' ' || characteristics AS terms FROM words "
-                "WHERE words MATCH :m ORDER BY rank LIMIT :l"), {"m": match, "l": limit}).all()
+                f"WHERE words MATCH :m {narrowed}ORDER BY rank LIMIT :l"),
+            {"m": match, "l": limit} | ({} if among is None else {"a": json.dumps(list(among))})).all()
         phrases = self._phrases(session, text)
         images = self.count(session)
         scores = bm25({term: _idf(images, having) for term, having in known.items()}, [row.terms for row in rows])
