@@ -11,10 +11,12 @@ from imagesearch.web import auth, schemas
 from imagesearch.web.charts import chart
 from imagesearch.web.lifecycle import services
 from imagesearch.web.paging import cursor_below
+from imagesearch.web.slots import waiting_for_the_client
 
 pages = Blueprint("gallery", __name__)
 FIRST = 24  # pictures in the page itself: what a screen shows; the next ones are asked for by the hundred
 LEARNING = "teaching.give_feedback"  # the endpoint whose presence brings the page's lessons
+LARGEST_FORM = 2**14  # bytes; anyone may send this one
 STATIC = Path(__file__).parent / "static"
 # No inline script or style, nothing from another host. blob: is a file just chosen, shown while it is on its way.
 STRICT = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; "
@@ -72,7 +74,9 @@ def key() -> BaseResponse | str:
 
 @pages.post("/key")
 def sign_in() -> BaseResponse:
-    token = request.form.get("key", "").strip()
+    request.max_content_length = LARGEST_FORM
+    with waiting_for_the_client():
+        token = request.form.get("key", "").strip()
     scope = services().keys.scope(token) if token else None
     if scope is None:
         return make_response(render_template("gallery/key.html", wrong=True), 401)

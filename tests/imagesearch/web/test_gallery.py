@@ -79,6 +79,7 @@ def test_a_key_is_kept_where_scripts_and_other_sites_cannot_use_it(locked):
 
 
 def test_a_wrong_key_is_not_kept(locked):
+    refused(locked.post("/key", data={"key": "open up" * 10_000}), 413, "body", "16,384")
     answer = locked.post("/key", data={"key": "open up"})
     assert answer.status_code == 401
     assert "Set-Cookie" not in answer.headers
