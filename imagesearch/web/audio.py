@@ -32,7 +32,10 @@ def get_audio(path: schemas.ImagePath) -> Response:
         services().storage.put_derived(image.sha256, name, speak(image.caption, settings.speech_voice,
                                                                  settings.speech_speed))
     keep_one_range()
-    answer = send_file(file, "audio/wav", etag=f"{image.sha256[:16]}-{name}")
+    try:
+        answer = send_file(file, "audio/wav", etag=f"{image.sha256[:16]}-{name}")
+    except FileNotFoundError:
+        raise NotFound(f"image {image.id} has just been deleted") from None
     answer.headers["Cache-Control"] = "private, no-cache"  # the caption may be changed
     return answer
 

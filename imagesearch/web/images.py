@@ -93,7 +93,10 @@ def get_thumbnail(path: schemas.ImagePath, query: schemas.ThumbnailQuery) -> Res
     image = services().library.get(path.id)
     format: Literal["WEBP", "JPEG"] = "WEBP" if _wants_webp() else "JPEG"
     file = services().library.thumbnail(image, query.size, format)
-    answer = send_file(file, MEDIA_TYPES[format], etag=f"{image.sha256}-{query.size}-{format}")
+    try:
+        answer = send_file(file, MEDIA_TYPES[format], etag=f"{image.sha256}-{query.size}-{format}")
+    except FileNotFoundError:
+        raise NotFound(f"image {image.id} has just been deleted") from None
     answer.headers["Cache-Control"] = FOR_EVER
     answer.vary.add("Accept")
     return answer
