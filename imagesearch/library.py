@@ -337,7 +337,8 @@ class Library:
         if description.caption is not None and image.caption_source != "user":
             image.caption, image.caption_source = description.caption, "model"
             image.caption_model, image.caption_confidence = description.caption_model, description.confidence
-        _derive(image, description.characteristics)
+        written = image.caption if image.caption_source == "user" else None  # maybe while the models were at work
+        _derive(image, grammar.from_caption(written) if written else description.characteristics)
 
     def _annotate(self, image: Image, annotation: Annotation, whole: bool = False) -> None:
         """Applies what a person says; the models' own rows about the same thing make way."""

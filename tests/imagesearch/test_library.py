@@ -120,6 +120,13 @@ def test_what_cannot_be_said_of_a_picture_is_refused(library, cat, annotation):
     assert library.count() == 0
 
 
+def test_a_caption_that_a_person_gives_while_the_models_are_at_work_is_what_the_subjects_are_read_from(library, cat):
+    waiting = library.add(cat, wait=False).image
+    library.update(waiting.id, Annotation(caption="a red car"))
+    image = library.complete(waiting)
+    assert (image.status, image.caption, described(image)) == ("ready", "a red car", [("car", ["red"], "caption")])
+
+
 def test_a_pending_picture_survives_a_restart_and_is_described_then(services, cat):
     image = services.library.add(cat, wait=False).image
     assert (image.status, image.caption) == ("pending", None)
