@@ -26,7 +26,7 @@ class FolderStorage:
     def take_in(self, sha256: str, file: Path) -> None:
         """Moves a file, which is on the disk of this storage and flushed, into its place."""
         path = self.path(sha256)
-        path.parent.mkdir(exist_ok=True)
+        _make_folder(path.parent)
         os.replace(file, path)
         sync_folder(path.parent)
 
@@ -86,9 +86,7 @@ class FolderStorage:
             self._write_once(path, data, durable)
 
     def _write_once(self, path: Path, data: bytes, durable: bool) -> None:
-        if not path.parent.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            sync_folder(path.parent.parent)
+        _make_folder(path.parent)
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -102,6 +100,13 @@ class FolderStorage:
             raise
         if durable:
             sync_folder(path.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Durably: what is flushed into a folder is lost with it."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
