@@ -69,9 +69,10 @@ class Tagging:
         if vector is None:
             return []
         said = {t.key for t in image.tags if t.source == "user"} | self._rejected_on(session, image)
-        taggers = self._fresh(session)
-        names = taggers.names
-        confidences = _sigmoid(taggers.log_odds(vector[None], names)[0])
+        with self._lock:  # another thread may take back the only lesson of a tag: its name is then unknown
+            taggers = self._fresh(session)
+            names = taggers.names
+            confidences = _sigmoid(taggers.log_odds(vector[None], names)[0])
         order = [i for i in np.argsort(-confidences, kind="stable") if key(names[i]) not in said]
         return [Suggestion(names[i], round(float(confidences[i]), 4)) for i in order[:SUGGESTED]
                 if confidences[i] >= LEAST]

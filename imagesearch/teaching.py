@@ -31,7 +31,7 @@ class Teaching:
         """`Library.update` by a patch; the tags it adds and removes are lessons. Raises as that does."""
         before = self.library.get(id)
         image = self.library.update(id, annotation, version, recaption, whole=True)
-        if annotation.tags is None or self.library.tagging is None or image.status != "ready":
+        if annotation.tags is None or self.library.tagging is None or not self._seen(image):
             return image
         sources, left = {t.key: t.source for t in before.tags}, {t.key for t in image.tags}
         right = [t.name for t in image.tags if t.source == "user" and sources.get(t.key) != "user"]
@@ -95,6 +95,11 @@ class Teaching:
             with self._learning() as session:
                 touched |= self._follow(session, [tagging.retag(session, name)])
         return len(touched)
+
+    def _seen(self, image: Image) -> bool:
+        """Whether the taggers have its vector: not while it is pending or, after a change of models, unindexed."""
+        with self.library.database.read() as session:
+            return self._tagging().pictures.vector(session, image.number) is not None
 
     def _tagging(self) -> Tagging:
         if self.library.tagging is None:

@@ -3,7 +3,10 @@ import io
 
 import pytest
 from PIL import Image, ImageOps
+from sqlalchemy import delete
 
+from imagesearch.db import Vector
+from imagesearch.index.exact import ExactIndex
 from tests.imagesearch.web.asking import refused, send
 
 
@@ -83,6 +86,15 @@ def test_a_patch_of_the_tags_teaches_and_can_be_undone(client, cat, twin):
     assert (lesson["tag"], lesson["correct"]) == ("chelsea", True)
     client.delete(f"/lessons/{lesson['id']}")
     assert "chelsea" not in tags(client, cat) | tags(client, twin)
+
+
+def test_a_patch_of_the_tags_is_taken_before_the_taggers_have_seen_the_image(client, services, cat):
+    tagging = services.library.tagging
+    tagging.pictures = ExactIndex(tagging.pictures.space)  # as after a change of models, before `reindex`
+    with services.database.write() as session:
+        session.execute(delete(Vector))
+    answer = client.patch(f"/images/{cat}", json={"tags": ["chelsea"]})
+    assert (answer.status_code, [tag["name"] for tag in answer.json["tags"]]) == (200, ["chelsea"])
 
 
 def test_lessons_outlive_their_image_and_reach_what_is_uploaded_later(client, cat, photo):
