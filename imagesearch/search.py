@@ -17,7 +17,7 @@ from imagesearch.describer import Describer
 from imagesearch.errors import Invalid, ModelMissing, NotFound
 from imagesearch.index import TextIndex
 from imagesearch.index.exact import ExactIndex
-from imagesearch.index.words import asked, key, stem, words
+from imagesearch.index.words import asked, key, last_word, stem, words
 from imagesearch.library import CONTENT, Library
 
 Mode = Literal["hybrid", "text", "visual"]
@@ -113,7 +113,7 @@ class Search:
             return self._page(session, scored, cut, CUTOFFS[kind][cut.strictness], filters, wanted)
 
     def by_features(self, filters: Filters, cut: Cut = Cut()) -> Results:
-        """By characteristics and tags alone: what a person said of a picture comes before what was derived."""
+        """By characteristics and tags alone, the newest first: what is found fits, so every score is 1."""
         if not filters:
             raise Invalid("give at least one of subject, colour, action and tag", "subject")
         with self.database.read() as session:
@@ -138,7 +138,7 @@ class Search:
                 raise NotFound(f"there is no image {id!r}", "id")
             vector = self.similar.vector(session, number)
             if vector is None:  # it still waits to be described
-                return Results([], 0, CUTOFFS["similar"][cut.strictness])
+                return self._page(session, [], cut, CUTOFFS["similar"][cut.strictness], filters)
             return self._similar(session, vector, filters, cut, without=number)
 
     def suggest(self, prefix: str, limit: int = 10) -> list[str]:
@@ -146,7 +146,7 @@ class Search:
         typed = words(prefix[:LONGEST_QUERY])
         if not typed or prefix[-1:].isspace():
             return []
-        before = prefix[:len(prefix.rstrip()) - len(typed[-1])] if len(typed) > 1 else ""
+        before = prefix[:last_word(prefix[:LONGEST_QUERY])]
         with self.database.read() as session:
             return [before + word for word in self.text.completions(session, typed[-1], limit)]
 

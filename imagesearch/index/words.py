@@ -40,6 +40,11 @@ def stem(word: str) -> str:
     return _local.stemmer.stemWord(word)
 
 
+def last_word(text: str) -> int:
+    """Where the last word of a text begins."""
+    return max((match.start() for match in _WORD.finditer(text)), default=0)
+
+
 def terms(text: str) -> list[str]:
     """All terms of a text, in order."""
     return [stem(w) for w in words(text)]

@@ -128,6 +128,8 @@ def test_completions_are_words_of_the_library(search):
     assert search.suggest("coff") == ["coffee"]
     assert {"orange camera", "orange cat"} <= set(search.suggest("orange ca"))
     assert search.suggest("") == []
+    assert search.suggest("a cat. coff!") == ["a cat. coffee"]
+    assert search.suggest("cat -coff") == ["cat -coffee"]
 
 
 def test_two_processes_on_one_folder_agree(settings, services, search, photo):
