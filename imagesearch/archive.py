@@ -301,21 +301,32 @@ def _revisions() -> set[str]:
 
 @contextmanager
 def _free(place: Path | None, storage: FolderStorage, replace: bool) -> Iterator[sqlite3.Connection | None]:
-    """The live database, to ourselves: out of WAL mode, which SQLite does not allow while anyone else has it open."""
+    """The live database, to ourselves: out of WAL mode, which SQLite does not allow while anyone else has it open,
+    and locked from then on, so that a service that is started meanwhile does not get hold of it."""
     if place is None:
         _refuse_data(next(iter(storage), None) is not None, storage.root, replace)
         yield None
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(place, timeout=1)) as live:
-        try:
-            mode, = live.execute("PRAGMA journal_mode=DELETE").fetchone()
-        except sqlite3.OperationalError:
-            mode = "wal"
-        if mode != "delete":
+        if not _locked(live, place):
             raise InUse(f"a service is running on {place}: stop it, then restore")
         _refuse_data(_has_rows(live) or next(iter(storage), None) is not None, storage.root, replace)
         yield live
+
+
+def _locked(live: sqlite3.Connection, place: Path) -> bool:
+    try:
+        mode, = live.execute("PRAGMA journal_mode=DELETE").fetchone()
+        live.execute("PRAGMA locking_mode=EXCLUSIVE")
+        live.execute("BEGIN EXCLUSIVE")
+        live.commit()  # in this mode the lock outlives the transaction
+        return bool(mode == "delete")
+    except sqlite3.OperationalError:
+        return False
+    except sqlite3.DatabaseError as error:
+        raise InUse(f"{place} cannot be read ({error}): move it away, with its -wal and -shm if there are any, then "
+                    "restore") from error
 
 
 def _refuse_data(has: bool, root: Path, replace: bool) -> None:

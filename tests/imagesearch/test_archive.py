@@ -2,6 +2,7 @@ import json
 import sqlite3
 import threading
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +75,25 @@ def test_a_running_service_is_in_the_way(saved, filled, settings):
     with pytest.raises(InUse, match="stop it, then restore"):
         restore(settings, saved, replace=True)
     assert filled.library.count() == 2
+
+
+def test_a_service_that_starts_during_a_restore_does_not_get_hold_of_the_data(saved, elsewhere):
+    def start(_: int) -> None:
+        with closing(sqlite3.connect(elsewhere.data_dir / "imagesearch.db", timeout=0)) as other, \
+             pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("PRAGMA journal_mode=WAL").fetchone()
+        starts.append(1)
+
+    starts = []
+    restore(elsewhere, saved, progress=start)
+    assert starts
+
+
+def test_what_is_no_database_is_in_the_way_of_a_restore(saved, elsewhere):
+    elsewhere.data_dir.mkdir(parents=True, exist_ok=True)
+    (elsewhere.data_dir / "imagesearch.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(InUse, match="move it away"):
+        restore(elsewhere, saved, replace=True)
 
 
 def test_a_backup_taken_while_others_write_and_delete_is_whole(services, elsewhere, tmp_path):
