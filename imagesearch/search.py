@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from imagesearch.db import Characteristic, Database, Image, Tag, Trait
 from imagesearch.describer import Describer
 from imagesearch.errors import Invalid, ModelMissing, NotFound
-from imagesearch.index import TextIndex
-from imagesearch.index.exact import ExactIndex
+from imagesearch.index import TextIndex, VectorIndex
 from imagesearch.index.words import asked, key, last_word, stem, words
 from imagesearch.library import CONTENT, Library
 
@@ -95,8 +94,8 @@ class _Scored:
 
 
 class Search:
-    def __init__(self, database: Database, library: Library, text: TextIndex, similar: ExactIndex,
-                 joint: ExactIndex | None, describer: Describer):
+    def __init__(self, database: Database, library: Library, text: TextIndex, similar: VectorIndex,
+                 joint: VectorIndex | None, describer: Describer):
         self.database, self.library, self.describer = database, library, describer
         self.text, self.similar, self.joint = text, similar, joint
 
@@ -119,7 +118,7 @@ class Search:
         with self.database.read() as session:
             numbers = session.scalars(select(Image.number).where(*_conditions(filters)).order_by(Image.number.desc()))
             scored = [_Scored(n, 1.0, {}) for n in numbers]
-            return self._page(session, scored, cut, 0.0, filters)
+            return replace(self._page(session, scored, cut, 0.0, filters), total=len(scored))
 
     def by_image(self, data: bytes, filters: Filters = Filters(), cut: Cut = Cut()) -> Results:
         """The stored pictures most like the one in the bytes, which is not stored.

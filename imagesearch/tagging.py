@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from imagesearch.db import Image, Lesson, Tag
 from imagesearch.errors import Invalid
-from imagesearch.index.exact import ExactIndex
+from imagesearch.index import VectorIndex
 from imagesearch.index.words import key
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Tagging:
     """Trained tags corrected by lessons. The lessons are rows; what the tagger makes of them is a cache that takes in
     the rows newer than the last it has seen, as the vector index does."""
 
-    def __init__(self, taggers: "Teachable", pictures: ExactIndex):
+    def __init__(self, taggers: "Teachable", pictures: VectorIndex):
         self.pictures, self._trained, self._blank = pictures, taggers.trained, taggers.lessons.blank
         self._lock = threading.RLock()
         self._forget()

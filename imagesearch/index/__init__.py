@@ -54,11 +54,19 @@ class TextIndex(Protocol):
 class VectorIndex(Protocol):
     """The pictures of one vector space."""
 
+    space: str
+
     def nearest(self, session: Session, vector: np.ndarray, limit: int,
                 among: Collection[int] | None = None) -> list[tuple[int, float]]:
         """(image number, cosine), best first; `among` restricts to those numbers."""
 
     def cosines(self, session: Session, vector: np.ndarray, numbers: Collection[int]) -> dict[int, float]:
         """Of the given images, as far as they are in the space."""
+
+    def vector(self, session: Session, number: int) -> np.ndarray | None:
+        """(d,) float32 of one image, None where it is not in the space."""
+
+    def all(self, session: Session) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) image numbers and (N, d) float32 vectors; not to be written to."""
 
     def count(self, session: Session) -> int: ...

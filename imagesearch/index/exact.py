@@ -45,12 +45,10 @@ class ExactIndex:
         return {n: float(v) for n, v in zip(found, values, strict=True)}
 
     def vector(self, session: Session, number: int) -> np.ndarray | None:
-        """(d,) float32 of one image."""
         _, vectors, rows = self._fresh(session)
         return vectors[rows[number]] if number in rows else None
 
     def all(self, session: Session) -> tuple[np.ndarray, np.ndarray]:
-        """(N,) image numbers and (N, d) float32 vectors; not to be written to."""
         numbers, vectors, _ = self._fresh(session)
         return numbers, vectors
 
