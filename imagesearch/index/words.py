@@ -51,8 +51,9 @@ def terms(text: str) -> list[str]:
 
 
 def key(text: str) -> str:
-    """A short value (a subject, a colour, a tag) as it is compared: its terms with spaces between."""
-    return " ".join(terms(text))
+    """A short value (a subject, a colour, a tag) as it is compared: its terms with spaces between, or its symbols
+    where it has no word: two emoji are two tags."""
+    return " ".join(terms(text)) or "".join(c for c in text if unicodedata.category(c).startswith("S"))
 
 
 def asked(text: str) -> dict[str, str]:

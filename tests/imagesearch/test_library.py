@@ -4,6 +4,7 @@ import pytest
 
 from imagesearch.annotations import Annotation, Subject
 from imagesearch.errors import Changed, DamagedImage, Invalid, NotFound, TooLarge, UnsupportedImage
+from imagesearch.search import Filters
 
 
 @pytest.fixture
@@ -125,6 +126,13 @@ def test_a_caption_that_a_person_gives_while_the_models_are_at_work_is_what_the_
     library.update(waiting.id, Annotation(caption="a red car"))
     image = library.complete(waiting)
     assert (image.status, image.caption, described(image)) == ("ready", "a red car", [("car", ["red"], "caption")])
+
+
+def test_tags_without_a_word_in_them_are_tags_of_their_own(services, library, cat):
+    library.add(cat, "cat", Annotation("x", ["🐶", "🐱", "pet"]))
+    assert [t.name for t in library.page(1).images[0].tags if t.source == "user"] == ["🐶", "🐱", "pet"]
+    assert services.search.by_features(Filters(tags=["🐱"])).total == 1
+    assert services.search.by_features(Filters(tags=["🐭"])).total == 0
 
 
 def test_a_pending_picture_survives_a_restart_and_is_described_then(services, cat):
