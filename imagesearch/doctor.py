@@ -90,7 +90,7 @@ class Doctor:
         missing = [id for id, sha256 in rows if not self.storage.exists(sha256)]
         return Finding(
             "images whose file is gone", [id for id in missing if self._is_there(id)],
-            self.library.delete if forget else None,
+            self._forget if forget else None,
             "upload the same photo again, restore a backup, or let go of them: --repair --forget-lost")
 
     # ---- descriptions --------------------------------------------------------------------------------
@@ -170,6 +170,11 @@ class Doctor:
         """It has not been deleted while we looked."""
         with self.database.read() as session:
             return session.scalar(select(Image.number).where(Image.id == id)) is not None
+
+    def _forget(self, id: str) -> None:
+        """Unless the same photo has come again meanwhile."""
+        if not self.storage.exists(self.library.get(id).sha256):
+            self.library.delete(id)
 
     def _drop_vector(self, id: str) -> None:
         with self.database.write() as session:
