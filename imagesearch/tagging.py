@@ -99,13 +99,15 @@ class Tagging:
         return lesson
 
     def undo(self, session: Session, lesson: Lesson, image: Image | None) -> None:
-        """Takes a lesson back; the image's tag is again what it was before."""
+        """Takes a lesson back; the image's tag is again what it was before, unless a later lesson decided it."""
         session.add(Lesson(image_number=lesson.image_number, name=lesson.name, key=lesson.key, correct=lesson.correct,
                            undoes=lesson.id, space=lesson.space, vector=lesson.vector))
-        if image is not None:
-            image.tags = [t for t in image.tags if t.key != lesson.key]
-            if lesson.before == "user":
-                image.tags.append(Tag(name=lesson.name, key=lesson.key, source="user"))
+        if image is not None and not self._overruled(session, lesson):
+            given = any(t.key == lesson.key and t.source == "user" for t in image.tags)
+            if lesson.correct or not given:  # a tag that was rejected and given again in another way stays
+                image.tags = [t for t in image.tags if t.key != lesson.key]
+                if lesson.before == "user":
+                    image.tags.append(Tag(name=lesson.name, key=lesson.key, source="user"))
         session.flush()
 
     def retag(self, session: Session, tag: str) -> Retagged:
@@ -152,6 +154,12 @@ class Tagging:
                     change = self._taggers.learn if lesson.undoes is None else self._taggers.unlearn
                     change(lesson.name, np.frombuffer(lesson.vector, "float16").astype("float32"), lesson.correct)
             return self._taggers
+
+    def _overruled(self, session: Session, lesson: Lesson) -> bool:
+        """Whether a later lesson still stands on the same tag of the same image."""
+        return session.scalar(select(Lesson.id).where(
+            Lesson.image_number == lesson.image_number, Lesson.key == lesson.key, Lesson.id > lesson.id, *ACTIVE
+        ).limit(1)) is not None
 
     def _rejected(self, session: Session, tag_key: str) -> set[int]:
         """The images of which the last lesson still standing says that the tag is wrong."""

@@ -63,6 +63,15 @@ def test_a_lesson_taken_back_leaves_things_as_they_were(client, cat, twin):
     assert client.get("/lessons").json["lessons"] == []
 
 
+@pytest.mark.parametrize("second", [True, False])
+def test_an_older_lesson_taken_back_leaves_what_a_later_one_says(client, cat, second):
+    older = [feedback(client, cat, add=["chelsea"]), feedback(client, cat, tag="chelsea", correct=second)]
+    feedback(client, cat, add=["chelsea"])
+    for answer in older:
+        client.delete(f"/lessons/{answer.json['lessons'][0]['id']}")
+    assert tags(client, cat)["chelsea"] == "user"
+
+
 def test_a_rejected_tag_goes_and_stays_away(client, cat, twin):
     feedback(client, cat, add=["chelsea"])
     feedback(client, twin, tag="chelsea", correct=False)
