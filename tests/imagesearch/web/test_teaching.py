@@ -67,7 +67,7 @@ def test_a_lesson_taken_back_leaves_things_as_they_were(client, cat, twin):
 def test_an_older_lesson_taken_back_leaves_what_a_later_one_says(client, cat, second):
     older = [feedback(client, cat, add=["chelsea"]), feedback(client, cat, tag="chelsea", correct=second)]
     feedback(client, cat, add=["chelsea"])
-    for answer in older:
+    for answer in reversed(older):
         client.delete(f"/lessons/{answer.json['lessons'][0]['id']}")
     assert tags(client, cat)["chelsea"] == "user"
 
