@@ -33,7 +33,7 @@ from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, Unsupp
 from imagesearch.index import TextIndex
 from imagesearch.index.words import key
 from imagesearch.storage import FolderStorage
-from imagesearch.tagging import Tagging
+from imagesearch.tagging import SURE, Tagging
 from imagesearch.telemetry import UPLOADS, stage
 
 CONTENT = (selectinload(Image.tags), selectinload(Image.characteristics), selectinload(Image.colours))
@@ -366,7 +366,8 @@ class Library:
     @staticmethod
     def searchable(image: Image) -> tuple[str, str, str]:
         """What the text index holds of an image: caption, tags, characteristics."""
-        return (image.caption or "", " ".join(t.name for t in image.tags),
+        tags = [t.name for t in image.tags if t.source == "user" or (t.confidence or 0) >= SURE]
+        return (image.caption or "", " ".join(tags),
                 " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
 
     @staticmethod

@@ -162,6 +162,9 @@ class Search:
         if joint is None or self.joint is None or vector is None:
             return [_Scored(h.number, share(h.score), {"text": share(h.score)}, h.phrase) for h in found.values()]
         cosines = dict(self.joint.nearest(session, vector, MOST_CANDIDATES, allowed))
+        if len(found) == MOST_CANDIDATES:  # of a common word: what looks right may hold it too
+            found |= {hit.number: hit for hit in
+                      self.text.search(session, query, MOST_CANDIDATES, cosines.keys() - found.keys())}
         cosines |= self.joint.cosines(session, vector, found.keys() - cosines.keys())
         numbers = list(found.keys() | cosines.keys())
         seen = np.array([cosines.get(n, 0.0) for n in numbers], "float32")

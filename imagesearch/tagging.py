@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUGGESTED = 10
 LEAST = 0.05  # confidence under which nothing is suggested
+SURE = 0.5  # a model's tag under this is shown and filtered by, but is no word of a text search: most are wrong
 MOVED = 0.005  # a confidence that changes by less stays as it is written
 _undo = aliased(Lesson)
 ACTIVE = (Lesson.undoes.is_(None), ~select(_undo.id).where(_undo.undoes == Lesson.id).exists())
@@ -37,6 +38,7 @@ class Retagged:
     gained: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
     moved: frozenset[int] = frozenset()
+    reworded: frozenset[int] = frozenset()  # those whose search terms it changes
 
 
 class Tagging:
@@ -128,7 +130,9 @@ class Tagging:
         moved = {n for n in wanted.keys() & given.keys() if abs(wanted[n] - (given[n].confidence or 0)) > MOVED}
         _write(session, name, {n: wanted[n] for n in gained}, [given[n].id for n in lost],
                {given[n].id: wanted[n] for n in moved})
-        return Retagged(name, frozenset(gained), frozenset(lost), frozenset(moved))
+        reworded = {n for n in gained | lost | moved
+                    if (wanted.get(n, 0) >= SURE) != (n in given and (given[n].confidence or 0) >= SURE)}
+        return Retagged(name, frozenset(gained), frozenset(lost), frozenset(moved), frozenset(reworded))
 
     def names(self, session: Session) -> tuple[str, ...]:
         """Every tag the taggers know."""

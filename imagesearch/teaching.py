@@ -128,8 +128,8 @@ class Teaching:
 
     def _follow(self, session: Session, changes: Sequence[Retagged]) -> set[int]:
         """New versions and search terms for the images whose tags a lesson changed."""
-        worded = set().union(*(c.gained | c.lost for c in changes))
-        touched = worded.union(*(c.moved for c in changes))
+        worded = set().union(*(c.reworded for c in changes))
+        touched = set().union(*(c.gained | c.lost | c.moved for c in changes))
         numbers = sorted(touched)
         for chunk in (numbers[k:k + 500] for k in range(0, len(numbers), 500)):
             session.execute(update(Image).where(Image.number.in_(chunk))

@@ -32,17 +32,12 @@ class FTS5Index:
         if not any(known.values()):
             return []
         match = STEMMED + "(" + " OR ".join(_quoted(term) for term, images in known.items() if images) + ")"
-        # the plus keeps SQLite from looking up one number after the other
-        narrowed = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(:a)) "
-        rows = session.execute(
-            sql("SELECT rowid AS number, caption || ' ' || tags || ' ' || characteristics AS terms FROM words "
-                f"WHERE words MATCH :m {narrowed}ORDER BY rank LIMIT :l"),
-            {"m": match, "l": limit} | ({} if among is None else {"a": json.dumps(list(among))})).all()
-        phrases = self._phrases(session, text)
+        phrases = self._matching(session, phrase, "rowid DESC", limit, among) if (phrase := _phrase(text)) else {}
+        found = phrases | self._matching(session, match, "rank", limit, among)
         images = self.count(session)
-        scores = bm25({term: _idf(images, having) for term, having in known.items()}, [row.terms for row in rows])
-        hits = [TextHit(row.number, score, row.number in phrases) for row, score in zip(rows, scores, strict=True)]
-        return sorted(hits, key=lambda hit: (-hit.phrase, -hit.score, -hit.number))
+        scores = bm25({term: _idf(images, having) for term, having in known.items()}, list(found.values()))
+        hits = [TextHit(number, score, number in phrases) for number, score in zip(found, scores, strict=True)]
+        return sorted(hits, key=lambda hit: (-hit.phrase, -hit.score, -hit.number))[:limit]
 
     def having(self, session: Session, word: str) -> set[int]:
         match = STEMMED + _quoted(" ".join(terms(word)))
@@ -82,14 +77,21 @@ class FTS5Index:
                                {f"t{i}": term for i, term in enumerate(wanted)})
         return dict.fromkeys(wanted, 0) | {row.term: row.doc for row in rows}
 
-    def _phrases(self, session: Session, text: str) -> set[int]:
-        """Images whose caption holds the query word by word."""
-        phrase = terms(text)[:2 * MOST_TERMS]
-        if len(words(text)) < 2:
-            return set()
-        rows = session.execute(sql("SELECT rowid FROM words WHERE words MATCH :m LIMIT 5000"),
-                               {"m": "caption : " + _quoted(" ".join(phrase))})
-        return {row.rowid for row in rows}
+    def _matching(self, session: Session, match: str, order: str, limit: int,
+                  among: Collection[int] | None) -> dict[int, str]:
+        """Number → terms of the images that an FTS5 query finds."""
+        # the plus keeps SQLite from looking up one number after the other
+        narrowed = "" if among is None else "AND +rowid IN (SELECT value FROM json_each(:a)) "
+        rows = session.execute(
+            sql("SELECT rowid AS number, caption || ' ' || tags || ' ' || characteristics AS terms FROM words "
+                f"WHERE words MATCH :m {narrowed}ORDER BY {order} LIMIT :l"),
+            {"m": match, "l": limit} | ({} if among is None else {"a": json.dumps(list(among))}))
+        return {row.number: row.terms for row in rows}
+
+
+def _phrase(text: str) -> str | None:
+    """The FTS5 query for captions that hold the text word by word; None for a single word, which every hit holds."""
+    return "caption : " + _quoted(" ".join(terms(text)[:2 * MOST_TERMS])) if len(words(text)) > 1 else None
 
 
 def _columns(caption: str, tags: str, characteristics: str) -> list[str]:
