@@ -194,7 +194,8 @@ def reindex(retire: bool, jobs: int) -> None:
 
     A running service searches the space of the model that it has loaded and is not disturbed by the new vectors.
     Retire the old space only when no process uses the old model any more: one that starts with it would find
-    nothing. Captions stay as they are, see `recaption`. Run again after a stop it goes on where it was.
+    nothing. The models' tags are then given anew, by what people taught as well. Captions stay as they are, see
+    `recaption`. Run again after a stop it goes on where it was.
     """
     service = services()
     with interruptible() as stop:
@@ -202,6 +203,8 @@ def reindex(retire: bool, jobs: int) -> None:
                            "images put into " + " and ".join(service.library.describer.spaces))
     if retire and not troubled and not stop.is_set():
         click.echo(f"{service.library.retire_spaces():,} vectors of other models forgotten")
+        if service.library.tagging:
+            click.echo(f"{service.teaching.retag():,} images tagged anew")
     elif retire:
         tell("the old vectors are kept until every image is in the new spaces")
     _leave(stop.is_set(), troubled, "run the same command again to go on")

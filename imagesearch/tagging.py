@@ -138,6 +138,15 @@ class Tagging:
         """Every tag the taggers know."""
         return tuple(self._fresh(session).names)
 
+    def adopt(self, session: Session) -> None:
+        """Moves the lessons given under another encoder into this one's space, as far as their images are there."""
+        for lesson in session.scalars(select(Lesson).where(Lesson.space != self.pictures.space)):
+            vector = None if lesson.image_number is None else self.pictures.vector(session, lesson.image_number)
+            if vector is not None:
+                lesson.space, lesson.vector = self.pictures.space, vector.astype("float16").tobytes()
+        session.flush()
+        self._forget()
+
     def rolled_back(self) -> None:
         """The caller's transaction failed: what was taken in of it is forgotten."""
         self._forget()

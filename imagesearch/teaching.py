@@ -87,9 +87,11 @@ class Teaching:
             return tagging.suggest(session, self.library.find(session, id))
 
     def retag(self) -> int:
-        """Judges every image anew by every tag, after a change of taggers; how many images changed."""
+        """After a change of taggers or of the encoder: takes the lessons along and judges every image anew by every
+        tag. How many images changed."""
         tagging, touched = self._tagging(), set()
-        with self.library.database.read() as session:
+        with self._learning() as session:
+            tagging.adopt(session)
             names = tagging.names(session)
         for name in names:  # a transaction each: uploads go on between them
             with self._learning() as session:
