@@ -29,6 +29,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+_loading = threading.RLock()
+
+
+if TYPE_CHECKING:
+    once = cached_property
+else:
+    class once(cached_property):  # noqa: N801 - a decorator
+        """A cached property that is made once, however many threads ask for it at first."""
+
+        def __get__(self, instance, owner=None):
+            with _loading:  # only until it is made: then the instance's own attribute answers
+                return super().__get__(instance, owner)
+
+
 @dataclass(frozen=True)
 class Services:
     """What the web and the command line work with. The models are loaded when first asked for, once."""
@@ -38,14 +52,13 @@ class Services:
     storage: FolderStorage
     keys: Keys
 
-    @cached_property
+    @once
     def describer(self) -> Describer:
-        with _loading:
-            settings = self.settings
-            return Describer(registry.load(settings.encoder, settings.models_dir),
-                             registry.load(settings.captioner, settings.models_dir), self._joint(), self._taggers())
+        settings = self.settings
+        return Describer(registry.load(settings.encoder, settings.models_dir),
+                         registry.load(settings.captioner, settings.models_dir), self._joint(), self._taggers())
 
-    @cached_property
+    @once
     def library(self) -> Library:
         describer = self.describer
         tagging = None
@@ -53,17 +66,17 @@ class Services:
             tagging = Tagging(describer.taggers, ExactIndex(describer.pooled_space))
         return Library(self.settings, self.database, self.storage, FTS5Index(), describer, tagging)
 
-    @cached_property
+    @once
     def search(self) -> Search:
         joint = ExactIndex(self.describer.joint_space) if self.describer.joint_space else None
         return Search(self.database, self.library, self.library.text, ExactIndex(self.describer.similar_space),
                       joint, self.describer)
 
-    @cached_property
+    @once
     def teaching(self) -> Teaching:
         return Teaching(self.library)
 
-    @cached_property
+    @once
     def worker(self) -> Worker:
         return Worker(self.library)
 
@@ -124,8 +137,6 @@ class Services:
             found["storage"] = str(error)
         return found
 
-
-_loading = threading.Lock()
 
 
 def build(settings: Settings) -> Services:
