@@ -25,7 +25,7 @@ Strictness = Literal["loose", "normal", "strict"]
 LONGEST_QUERY = 1000  # characters
 MOST_CANDIDATES = 1000  # of each ranker that are fused; a page is at most 100
 # A text score is the share of the query's information that an image holds, a visual one a calibrated probability,
-# a similarity a cosine in the whitened space: of two pictures taken at random 99 in 100 lie below 0.32, and a
+# a similarity a cosine in the whitened space: of two pictures taken at random 99 in 100 lie below 0.35, and a
 # picture's altered copies (cropped, turned, darkened, small) mostly above 0.6.
 CUTOFFS: Mapping[str, Mapping[Strictness, float]] = {
     "text": {"loose": 0.2, "normal": 0.38, "strict": 0.62},
