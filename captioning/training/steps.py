@@ -154,7 +154,7 @@ def stem_of(run: Run) -> fine_tuning.Stem | None:
     if card.settings["graph"] != "vgg16" or card.settings["side"] != 112:
         return None
     with np.load(run.models / card.file) as held:
-        return fine_tuning.Stem(dict(held), card.settings["side"], card.version)
+        return fine_tuning.Stem(dict(held), card.settings["side"])
 
 
 def cached(run: Run, extractor: Any, photos: list[Photo], view: str) -> np.ndarray:
