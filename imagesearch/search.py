@@ -4,7 +4,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -29,7 +29,8 @@ MOST_CANDIDATES = 1000  # of each ranker that are fused; a page is at most 100
 # picture's altered copies (cropped, turned, darkened, small) mostly above 0.6.
 CUTOFFS: Mapping[str, Mapping[Strictness, float]] = {
     "text": {"loose": 0.2, "normal": 0.38, "strict": 0.62},
-    "visual": {"loose": 0.15, "normal": 0.3, "strict": 0.6},
+    "hybrid": {"loose": 0.3, "normal": 0.45, "strict": 0.65},
+    "visual": {"loose": 0.43, "normal": 0.55, "strict": 0.65},
     "similar": {"loose": 0.2, "normal": 0.35, "strict": 0.6},
 }
 _EXCLUDED = re.compile(r"(?:^|\s)-(\w+)")
@@ -108,7 +109,7 @@ class Search:
         with self.database.read() as session:
             allowed = self._allowed(session, filters, excluded)
             scored = self._ranked(session, wanted, mode, allowed)
-            kind = "visual" if mode == "visual" else "text"
+            kind = mode if scored and "visual" in scored[0].parts else "text"
             return self._page(session, scored, cut, CUTOFFS[kind][cut.strictness], filters, wanted)
 
     def by_features(self, filters: Filters, cut: Cut = Cut()) -> Results:
@@ -172,9 +173,17 @@ class Search:
         visual = joint.relevance(seen, vector).tolist()
         if mode == "visual":
             return [_Scored(n, p, {"visual": p}) for n, p in zip(numbers, visual, strict=True)]
-        fused = joint.fused(read, seen, vector).tolist()
+        own = self._captioned_by_model(session, found.keys())
+        fused = joint.fused(read, seen, vector, np.array([n in own for n in numbers])).tolist()
         return [_Scored(n, score, {"text": text, "visual": p}, n in found and found[n].phrase)
                 for n, score, text, p in zip(numbers, fused, read.tolist(), visual, strict=True)]
+
+    @staticmethod
+    def _captioned_by_model(session: Session, numbers: Collection[int]) -> set[int]:
+        """Those of the images whose words are the models' own: they tell less than a person's."""
+        tagged = exists().where(Tag.image_number == Image.number, Tag.source == "user")
+        return set(session.scalars(select(Image.number).where(
+            Image.number.in_(numbers), Image.caption_source == "model", ~tagged)))
 
     def _similar(self, session: Session, vector: Any, filters: Filters, cut: Cut,
                  without: int | None = None) -> Results:
