@@ -130,7 +130,8 @@ def fit(network: keras.Model, batches: keras.utils.PyDataset, epochs: int, rate:
                                                       warmup_target=rate, warmup_steps=warm)
     network.compile(optimizer=keras.optimizers.AdamW(schedule, weight_decay=1e-4, global_clipnorm=1.0), loss=loss,
                     loss_weights=weights, jit_compile=False)
-    callbacks = [Bar(), Report(folder, score, key), keras.callbacks.BackupAndRestore(folder / "checkpoint")]
+    callbacks = [Bar(), Report(folder, score, key),
+                 keras.callbacks.BackupAndRestore(folder / "checkpoint", double_checkpoint=True)]  # a kill may tear one
     if find_spec("tensorflow") and find_spec("tensorboard"):
         callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
     network.fit(batches, epochs=epochs, verbose=0, callbacks=callbacks)
