@@ -152,11 +152,21 @@ def converted(network: "keras.Model", side: int) -> "openvino.Model":
     import openvino
     from openvino.preprocess import PrePostProcessor
 
+    _let_openvino_run_on_python_313()
     model = openvino.convert_model(network, input=[1, side, side, 3])
     steps = PrePostProcessor(model)
     steps.input().tensor().set_element_type(openvino.Type.u8)
     steps.input().preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
     return steps.build()
+
+
+def _let_openvino_run_on_python_313() -> None:
+    """OpenVINO 2026.4 runs `exec("del tensorflow")` inside a function, which PEP 667 has made a NameError."""
+    if sys.version_info >= (3, 13):
+        import tensorflow
+        from openvino.frontend.tensorflow import utils
+
+        utils.get_environment_setup = lambda framework: {"tensorflow": tensorflow.__version__}
 
 
 def agreement(network: "keras.Model", model: "openvino.Model", recipe: Recipe) -> float:

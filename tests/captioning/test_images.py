@@ -299,11 +299,11 @@ def test_a_zip_behind_a_png_signature_is_refused():
     ],
 )
 def test_the_header_decides_before_the_pixels(data):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TooManyPixels) as error:
         decode(data)
     assert error.value.width * error.value.height > error.value.limit == images.MAX_PIXELS
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_the_limit_is_the_callers():
@@ -328,10 +328,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_what_would_cost_far_more_than_a_photo_is_refused_at_once(data):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(TooCostly):
         decode(data)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 HARMLESS = {
@@ -345,9 +345,9 @@ HARMLESS = {
 
 @pytest.mark.parametrize("data", HARMLESS.values(), ids=HARMLESS.keys())
 def test_what_looks_odd_and_costs_nothing_is_decoded(data):
-    started = time.perf_counter()
+    started = time.process_time()
     decode(data)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_bomb_in_a_profile_is_refused():
