@@ -23,7 +23,7 @@ Mode = Literal["hybrid", "text", "visual"]
 Strictness = Literal["loose", "normal", "strict"]
 
 LONGEST_QUERY = 1000  # characters
-MOST_CANDIDATES = 1000  # of each ranker that are fused; a page is at most 100
+MOST_CANDIDATES = 400  # of each ranker that are fused; a page is at most 100
 # A text score is the share of the query's information that an image holds, a visual one a calibrated probability,
 # a similarity a cosine in the whitened space: of two pictures taken at random 99 in 100 lie below 0.35, and a
 # picture's altered copies (cropped, turned, darkened, small) mostly above 0.6.
@@ -208,7 +208,8 @@ class Search:
         floor = floor if cut.min_score is None else cut.min_score
         kept = [s for s in scored if s.exact or s.score >= floor]
         kept.sort(key=_order)
-        total = len(kept) if len(scored) < MOST_CANDIDATES else None
+        all_seen = len(scored) < MOST_CANDIDATES or len(kept) < min(len(scored), MOST_CANDIDATES)
+        total = len(kept) if all_seen else None
         if cut.cursor:
             after = _position(cut.cursor)
             kept = [s for s in kept if _order(s) > after]

@@ -31,10 +31,10 @@ class FTS5Index:
         known = self._known(session, list(asked(text))[:MOST_TERMS])
         if not any(known.values()):
             return []
-        match = STEMMED + "(" + " OR ".join(_quoted(term) for term, images in known.items() if images) + ")"
+        images = self.count(session)
+        match = STEMMED + "(" + " OR ".join(_quoted(term) for term in _telling(known, images)) + ")"
         phrases = self._matching(session, phrase, "rowid DESC", limit, among) if (phrase := _phrase(text)) else {}
         found = phrases | self._matching(session, match, "rank", limit, among)
-        images = self.count(session)
         scores = bm25({term: _idf(images, having) for term, having in known.items()}, list(found.values()))
         hits = [TextHit(number, score, number in phrases) for number, score in zip(found, scores, strict=True)]
         return sorted(hits, key=lambda hit: (-hit.phrase, -hit.score, -hit.number))[:limit]
@@ -87,6 +87,14 @@ class FTS5Index:
                 f"WHERE words MATCH :m {narrowed}ORDER BY {order} LIMIT :l"),
             {"m": match, "l": limit} | ({} if among is None else {"a": json.dumps(list(among))}))
         return {row.number: row.terms for row in rows}
+
+
+def _telling(known: Mapping[str, int], images: int) -> list[str]:
+    """The terms that pick the candidates: without those that over a fifth of a large library has, where a rarer one
+    was asked for too. `man` costs most of the time of `man riding a bike` and finds little; the score counts it."""
+    held = [term for term, having in known.items() if having]
+    rarer = [term for term in held if known[term] <= max(1000, images / 5)]
+    return rarer or held
 
 
 def _phrase(text: str) -> str | None:
