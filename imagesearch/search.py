@@ -23,7 +23,7 @@ Mode = Literal["hybrid", "text", "visual"]
 Strictness = Literal["loose", "normal", "strict"]
 
 LONGEST_QUERY = 1000  # characters
-MOST_CANDIDATES = 400  # of each ranker that are fused; a page is at most 100
+MOST_CANDIDATES = 200  # of each ranker that are fused; a page is at most 100
 # A text score is the share of the query's information that an image holds, a visual one a calibrated probability,
 # a similarity a cosine in the whitened space: of two pictures taken at random 99 in 100 lie below 0.35, and a
 # picture's altered copies (cropped, turned, darkened, small) mostly above 0.6.
@@ -181,9 +181,8 @@ class Search:
     @staticmethod
     def _captioned_by_model(session: Session, numbers: Collection[int]) -> set[int]:
         """Those of the images whose words are the models' own: they tell less than a person's."""
-        tagged = exists().where(Tag.image_number == Image.number, Tag.source == "user")
         return set(session.scalars(select(Image.number).where(
-            Image.number.in_(numbers), Image.caption_source == "model", ~tagged)))
+            Image.number.in_(numbers), Image.caption_source == "model")))
 
     def _similar(self, session: Session, vector: Any, filters: Filters, cut: Cut,
                  without: int | None = None) -> Results:
