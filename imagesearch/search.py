@@ -23,7 +23,7 @@ Mode = Literal["hybrid", "text", "visual"]
 Strictness = Literal["loose", "normal", "strict"]
 
 LONGEST_QUERY = 1000  # characters
-MOST_CANDIDATES = 200  # of each ranker that are fused; a page is at most 100
+MOST_CANDIDATES = 500  # of each ranker that are fused, so a search ends after 500 to 1,000 results
 # A text score is the share of the query's information that an image holds, a visual one a calibrated probability,
 # a similarity a cosine in the whitened space: of two pictures taken at random 99 in 100 lie below 0.35, and a
 # picture's altered copies (cropped, turned, darkened, small) mostly above 0.6.
