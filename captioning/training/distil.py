@@ -5,7 +5,7 @@
 
 Plain PyTorch, because this is the one network whose training speed decides its quality: on two CPU cores
 (bf16, channels last) it passes 47 pictures a second forward and backward where Keras 3 passes 25 with the
-torch backend and 17 with TensorFlow. It uses a GPU where there is one. Run the same command again after a
+torch backend. It uses a GPU where there is one. Run the same command again after a
 kill and it goes on from the last checkpoint.
 
 * Student: VGG16's 13 convolutions, each with batch normalisation that `folded` melts into the convolution.
