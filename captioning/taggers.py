@@ -47,11 +47,6 @@ def check_encoder(card: "Card", encoder: "Card") -> None:
                            f"vectors cannot be compared. Train it again: {card.command}")
 
 
-def pooled(features: np.ndarray) -> np.ndarray:
-    """(..., H, W, C) map → (..., C) mean over the squares: what every tagger takes."""
-    return np.asarray(features.mean((-3, -2)))
-
-
 class MultiLabel:
     """A perceptron with one hidden layer and a sigmoid a tag; each tag has the threshold that served best on dev.
 

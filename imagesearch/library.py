@@ -91,7 +91,7 @@ class Library:
         if (known := self._by_hash(sha256)) is not None:
             UPLOADS.labels("duplicate").inc()
             return Added(self._again(known, data, annotation, wait), created=False)
-        return self.store([self.prepare(data, filename, annotation, wait)])[0]
+        return self.store([self._prepared(data, sha256, filename, annotation, wait)])[0]
 
     def prepare(self, data: bytes, filename: str = "", annotation: Annotation | None = None,
                 wait: bool = True) -> Prepared:
@@ -100,9 +100,11 @@ class Library:
         Raises UnsupportedImage, DamagedImage, TooLarge, Invalid.
         """
         annotation = checked(annotation or Annotation())
+        return self._prepared(data, hashlib.sha256(data).hexdigest(), filename, annotation, wait)
+
+    def _prepared(self, data: bytes, sha256: str, filename: str, annotation: Annotation, wait: bool) -> Prepared:
         with stage("decode"):
             picture = self.decode(data)
-        sha256 = hashlib.sha256(data).hexdigest()
         stored = self._disk.submit(self.storage.put, sha256, data)  # its flushes wait for the disk, the models do not
         try:
             description = self._describe(picture, annotation.caption) if wait else None

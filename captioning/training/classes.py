@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from captioning.bayes import NaiveBayes, fit_space
 from captioning.encoders import Encoder
-from captioning.taggers import pooled
+from captioning.similarity import pooled
 from captioning.training.datasets import SUFFIXES
 
 BATCH = 64  # pictures in flight: keeps memory small whatever the data set

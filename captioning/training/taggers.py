@@ -26,7 +26,8 @@ import numpy as np
 
 from captioning import images, registry
 from captioning.bayes import Tag
-from captioning.taggers import Annotator, Tagger, check_encoder, pooled
+from captioning.similarity import pooled
+from captioning.taggers import Annotator, Tagger, check_encoder
 from captioning.training import datasets, fitting, labels
 from captioning.training.classes import accuracy, read_classes, vectors_of
 from captioning.training.datasets import Photo

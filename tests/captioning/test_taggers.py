@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from captioning.bayes import NaiveBayes, OtherEncoder, fit_space
-from captioning.taggers import Annotator, MultiLabel, Tagger, Teachable, Terms, check_encoder, pooled
+from captioning.similarity import pooled
+from captioning.taggers import Annotator, MultiLabel, Tagger, Teachable, Terms, check_encoder
 from tests.captioning.test_bayes import ENCODER, WIDTH, photos
 
 CAPTIONS = ["A black dog runs on the grass .", "Two dogs run", "a girl sits , a dog runs !", "", "xyzzy", "a I"]
