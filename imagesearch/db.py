@@ -163,7 +163,8 @@ class Lesson(Base):
     """What a person taught: that a tag is right or wrong (`correct`) for a picture.
 
     It keeps the picture's pooled vector (float16, in `space`), so it outlives the picture. `before` is the source the
-    tag had on it. A lesson taken back stays, with a row behind it whose `undoes` names it.
+    tag had on it. A lesson taken back stays, with a row behind it whose `undoes` names it; one that was forgotten
+    with its picture stays too, but neither row says of what it was.
     """
 
     __tablename__ = "lessons"

@@ -237,15 +237,22 @@ class Library:
         return image
 
     def delete(self, id: str, version: int | None = None) -> None:
-        """Row, words and vectors in one transaction, then the file. Raises NotFound, and Changed as `update` does."""
+        """Row, words and vectors in one transaction, then the file. Its lessons stay, see `Teaching.forget`.
+
+        Raises NotFound, and Changed as `update` does.
+        """
         with self.database.write() as session:
             image = self.find(session, id)
             self.expect(image, version)
-            self.text.remove(session, image.number)
-            session.add(Deletion(image_number=image.number))
-            session.execute(delete(Image).where(Image.number == image.number))
             sha256 = image.sha256
+            self.remove(session, image)
         self.sweep(sha256)
+
+    def remove(self, session: Session, image: Image) -> None:
+        """Row, words and vectors, in the caller's transaction; after it, `sweep` takes the file."""
+        self.text.remove(session, image.number)
+        session.add(Deletion(image_number=image.number))
+        session.execute(delete(Image).where(Image.number == image.number))
 
     def sweep(self, sha256: str) -> bool:
         """Removes a file that no row names. An upload of the same bytes waits for the same write lock, and then

@@ -158,14 +158,19 @@ class Tagging:
 
         with self._lock:
             self._taggers, self._seen = Teachable(self._trained, self._blank()), 0
+            self._learnt: dict[int, tuple[str, np.ndarray, bool]] = {}  # a row may be emptied, see `forget_lessons`
 
     def _fresh(self, session: Session) -> "Teachable":
         with self._lock:
             for lesson in session.scalars(select(Lesson).where(Lesson.id > self._seen).order_by(Lesson.id)):
                 self._seen = lesson.id
-                if lesson.space == self.pictures.space:
-                    change = self._taggers.learn if lesson.undoes is None else self._taggers.unlearn
-                    change(lesson.name, np.frombuffer(lesson.vector, "float16").astype("float32"), lesson.correct)
+                if lesson.undoes is not None:
+                    if (learnt := self._learnt.pop(lesson.undoes, None)) is not None:
+                        self._taggers.unlearn(*learnt)
+                elif lesson.vector and lesson.space == self.pictures.space:
+                    learnt = lesson.name, np.frombuffer(lesson.vector, "float16").astype("float32"), lesson.correct
+                    self._taggers.learn(*learnt)
+                    self._learnt[lesson.id] = learnt
             return self._taggers
 
     def _overruled(self, session: Session, lesson: Lesson) -> bool:
@@ -188,6 +193,22 @@ class Tagging:
                                .where(Lesson.image_number == image.number, *ACTIVE))
         last = {row.key: row.correct for row in rows}
         return {tag_key for tag_key, correct in last.items() if not correct}
+
+
+def forget_lessons(session: Session, image: Image) -> list[str]:
+    """Takes back all lessons of an image and empties their rows, in the caller's transaction; the tags they taught.
+
+    The rows stay, without name and vector, and each that still stood gets one behind it that undoes it: by these
+    the processes that have learnt the lesson, and hold it in memory, hear that it is to be unlearnt.
+    """
+    mine = Lesson.image_number == image.number
+    standing = list(session.scalars(select(Lesson).where(mine, *ACTIVE)))
+    names = list(dict.fromkeys(lesson.name for lesson in standing))
+    session.add_all(Lesson(undoes=one.id, correct=one.correct, space=one.space, name="", key="", vector=b"")
+                    for one in standing)
+    session.flush()
+    session.execute(update(Lesson).where(mine).values(name="", key="", vector=b""))
+    return names
 
 
 def _write(session: Session, name: str, gained: dict[int, float], lost: Iterable[int], moved: dict[int, float]) -> None:

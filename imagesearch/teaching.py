@@ -11,7 +11,7 @@ from imagesearch.db import Image, Lesson, Tag, now
 from imagesearch.errors import ModelMissing, NotFound
 from imagesearch.index.words import key
 from imagesearch.library import CONTENT, Library
-from imagesearch.tagging import ACTIVE, Retagged, Suggestion, Tagging
+from imagesearch.tagging import ACTIVE, Retagged, Suggestion, Tagging, forget_lessons
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,19 @@ class Teaching:
             image = session.scalar(select(Image).where(Image.number == lesson.image_number).options(*CONTENT))
             tagging.undo(session, lesson, image)
             return self._taught(session, image, [lesson])
+
+    def forget(self, id: str, version: int | None = None) -> None:
+        """Deletes an image as `Library.delete` does and its lessons with it: the whole library is tagged as if they
+        had not been given. What stays of them are empty rows. Raises NotFound and Changed.
+        """
+        with self._learning() as session:
+            image = self.library.find(session, id)
+            self.library.expect(image, version)
+            sha256, names = image.sha256, forget_lessons(session, image)
+            if self.library.tagging is not None:  # before the image goes: its number must still be one
+                self._follow(session, [self.library.tagging.retag(session, name) for name in names])
+            self.library.remove(session, image)
+        self.library.sweep(sha256)
 
     def knows(self, id: str, tag: str) -> bool:
         """Whether a tagger knows the tag or some image has it. Raises NotFound, and ModelMissing without taggers."""
@@ -115,7 +128,8 @@ class Teaching:
             with self.library.database.write() as session:
                 yield session
         except BaseException:
-            self._tagging().rolled_back()
+            if self.library.tagging is not None:
+                self.library.tagging.rolled_back()
             raise
 
     def _taught(self, session: Session, image: Image | None, lessons: Sequence[Lesson]) -> Taught:

@@ -58,10 +58,15 @@ def update_image(path: schemas.ImagePath) -> Response:
 
 
 @api.delete("/images/<id>", openapi_extensions=request_headers("If-Match"), responses={
-    204: {"description": "Gone: file, row and vectors."}, **refusals(404, 412)})
-def delete_image(path: schemas.ImagePath) -> Response:
-    """Delete an image"""
-    services().library.delete(path.id, _expected(path.id))
+    204: {"description": "Gone: file, row and vectors."}, **refusals(404, 412, 422)})
+def delete_image(path: schemas.ImagePath, query: schemas.DeleteQuery) -> Response:
+    """Delete an image
+
+    What it taught the taggers stays, unless `lessons=forget` takes it along: then all other images are tagged again
+    as if those lessons had not been given. That cannot be undone.
+    """
+    delete = services().teaching.forget if query.lessons == "forget" else services().library.delete
+    delete(path.id, _expected(path.id))
     return Response(status=204)
 
 

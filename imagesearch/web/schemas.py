@@ -83,6 +83,10 @@ class ThumbnailQuery(Parameters):
     size: int = Field(256, ge=64, le=1024, description="Longer side in pixels, at most.")
 
 
+class DeleteQuery(Parameters):
+    lessons: Literal["keep", "forget"] = Field("keep", description="What becomes of what it taught the taggers.")
+
+
 class _Given(BaseModel):
     """Strict: a number is not taken for a text."""
 

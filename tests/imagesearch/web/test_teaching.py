@@ -1,11 +1,12 @@
 """A tag is taught through HTTP; other images follow; and it is taken back."""
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageOps
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
-from imagesearch.db import Vector
+from imagesearch.db import Lesson, Vector
 from imagesearch.index.exact import ExactIndex
 from tests.imagesearch.web.asking import refused, send
 
@@ -112,6 +113,73 @@ def test_lessons_outlive_their_image_and_reach_what_is_uploaded_later(client, ca
     again = upload(client, photo("chelsea.png"))
     assert "chelsea" in [tag["name"] for tag in again["tags"]]
     assert client.get("/lessons").json["lessons"][0]["image"] is None
+
+
+def test_an_image_deleted_with_its_lessons_leaves_the_others_as_if_it_had_taught_nothing(client, services, cat, twin):
+    before = tags(client, twin)
+    feedback(client, cat, add=["chelsea"], remove=["dog"])
+    assert "chelsea" in tags(client, twin)
+    assert client.delete(f"/images/{cat}?lessons=forget").status_code == 204
+    refused(client.get(f"/images/{cat}"), 404)
+    assert tags(client, twin) == before
+    assert client.get("/search?q=chelsea&mode=text").json["results"] == []
+    assert client.get("/lessons").json["lessons"] == []
+    with services.database.read() as session:  # nor is it said anywhere what they were of
+        rows = session.scalars(select(Lesson)).all()
+    assert {(row.image_number, row.name, row.key, row.vector) for row in rows} == {(None, "", "", b"")}
+
+
+@pytest.mark.parametrize("query", ["", "?lessons=keep"])
+def test_an_image_deleted_without_its_lessons_leaves_the_others_what_they_gained(client, cat, twin, query):
+    feedback(client, cat, add=["chelsea"])
+    client.delete(f"/images/{cat}{query}")
+    assert tags(client, twin)["chelsea"] == "model"
+
+
+def test_what_a_person_and_another_images_lesson_say_stays_when_lessons_are_forgotten(client, cat, twin, cup):
+    for id in (cat, cup):
+        feedback(client, id, add=["chelsea"])
+    client.delete(f"/images/{cat}?lessons=forget")
+    assert tags(client, cup)["chelsea"] == "user"
+    assert [lesson["image"] for lesson in client.get("/lessons").json["lessons"]] == [cup]
+
+
+def test_lessons_are_forgotten_only_at_the_version_asked_for_and_only_by_the_right_word(client, cat, twin):
+    feedback(client, cat, add=["chelsea"])
+    refused(client.delete(f"/images/{cat}?lessons=forget", headers={"If-Match": '"old"'}), 412)
+    refused(client.delete(f"/images/{cat}?lessons=all"), 422)
+    assert tags(client, twin)["chelsea"] == "model"
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_another_process_forgets_what_it_had_learnt_and_never_learns_it_anew(settings, client, cat, twin, undone):
+    from imagesearch.bootstrap import build
+
+    learnt, late = build(settings), build(settings)
+    lesson = feedback(client, cat, add=["chelsea"]).json["lessons"][0]["id"]
+    assert knows(learnt, "chelsea")
+    if undone:
+        client.delete(f"/lessons/{lesson}")
+    client.delete(f"/images/{cat}?lessons=forget")
+    assert not knows(learnt, "chelsea")
+    assert not knows(late, "chelsea")
+    for other in (learnt, late):
+        other.database.engine.dispose()
+
+
+def knows(services, tag):
+    with services.database.read() as session:
+        return services.library.tagging.knows(session, tag)
+
+
+def test_lessons_are_forgotten_where_no_tagger_is_set(settings, client, cat):
+    from imagesearch.bootstrap import build
+
+    feedback(client, cat, add=["chelsea"])
+    untagged = build(replace(settings, tagger="none"))
+    untagged.teaching.forget(cat)
+    untagged.database.engine.dispose()
+    assert client.get("/lessons").json["lessons"] == []
 
 
 def test_another_process_has_learnt_it_too(settings, client, cat, twin):
