@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -44,3 +47,12 @@ def test_a_request_survives_a_wrong_input(session):
 
 def test_precision_can_be_demanded(session):
     assert session.precision == "f32"
+
+
+def test_the_runtime_reports_to_nobody(tmp_path):
+    code = ("import sys; from captioning import runtime; import openvino, openvino.tools.ovc.convert_impl as ovc\n"
+            "print(ovc.tm.__name__, sys.modules['openvino_telemetry'])")
+    run = subprocess.run([sys.executable, "-c", code], env={**os.environ, "HOME": str(tmp_path)}, check=True,
+                         capture_output=True, text=True)
+    assert run.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "None"]
+    assert not list(tmp_path.iterdir())
