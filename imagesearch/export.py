@@ -12,8 +12,8 @@ from typing import Any
 from flask import Flask
 
 from imagesearch.bootstrap import Services
-from imagesearch.db import Image
 from imagesearch.errors import NotFound
+from imagesearch.records import Record
 from imagesearch.search import Cut, Filters, Hit, Results
 from imagesearch.web import schemas
 from imagesearch.web.zips import safe_name
@@ -21,7 +21,7 @@ from imagesearch.web.zips import safe_name
 CHUNK = 100  # a page of the API has no more
 
 
-def every(services: Services) -> Iterator[Image]:
+def every(services: Services) -> Iterator[Record]:
     """All images, newest first."""
     below: int | None = None
     while True:
@@ -51,7 +51,7 @@ def shapes() -> Iterator[None]:
         yield
 
 
-def line(image: Image) -> str:
+def line(image: Record) -> str:
     return schemas.Image.of(image).model_dump_json()
 
 
@@ -72,7 +72,7 @@ def write_zip(services: Services, target: Path, search: Callable[[], Results],
     return sum(1 for result in answer["results"] if result["file"])
 
 
-def _put(archive: zipfile.ZipFile, services: Services, rank: int, image: Image, result: dict[str, Any]) -> None:
+def _put(archive: zipfile.ZipFile, services: Services, rank: int, image: Record, result: dict[str, Any]) -> None:
     result["file"] = None
     try:
         data = services.library.original(image)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, selectinload
 from captioning import characteristics as grammar
 from captioning import images
 from captioning.images import Picture
+from imagesearch import records
 from imagesearch.annotations import Annotation, Subject, checked, display_name
 from imagesearch.config import Settings
 from imagesearch.db import (
@@ -32,6 +33,7 @@ from imagesearch.describer import Describer, Description
 from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, UnsupportedImage
 from imagesearch.index import TextIndex
 from imagesearch.index.words import key
+from imagesearch.records import Record, Shown
 from imagesearch.storage import FolderStorage
 from imagesearch.tagging import SURE, Tagging
 from imagesearch.telemetry import UPLOADS, stage
@@ -67,7 +69,7 @@ class Prepared:
 class Listing:
     """`next`: the number to go on below, or None at the end."""
 
-    images: list[Image] = field(default_factory=list)
+    images: list[Record] = field(default_factory=list)
     next: int | None = None
 
 
@@ -145,7 +147,7 @@ class Library:
         except images.ImageError as error:
             raise DamagedImage(str(error), "image") from error
 
-    def complete(self, image: Image) -> Image:
+    def complete(self, image: Shown) -> Image:
         """Describes a picture that was stored without waiting, and makes it ready.
 
         Raises DamagedImage and its kin, and NotFound where it has been deleted meanwhile.
@@ -164,26 +166,28 @@ class Library:
 
     # ---- out -----------------------------------------------------------------------------------------
 
-    def get(self, id: str) -> Image:
+    def get(self, id: str) -> Record:
         """Raises NotFound."""
         with self.database.read() as session:
-            return self.find(session, id)
+            record = records.with_id(session, id)
+        if record is None:
+            raise _unknown(id)
+        return record
 
     def page(self, limit: int, below: int | None = None) -> Listing:
         """Newest first, those with a number under `below`."""
-        query = select(Image).options(*CONTENT).order_by(Image.number.desc()).limit(limit + 1)
         with self.database.read() as session:
-            found = list(session.scalars(query if below is None else query.where(Image.number < below)))
+            found = records.newest(session, limit + 1, below)
         return Listing(found[:limit], found[limit - 1].number if len(found) > limit else None)
 
-    def original(self, image: Image) -> bytes:
+    def original(self, image: Shown) -> bytes:
         """The bytes as they came. Raises NotFound when the file has been lost or removed meanwhile."""
         try:
             return self.storage.get(image.sha256)
         except FileNotFoundError:
             raise NotFound(f"the file of image {image.id} is gone") from None
 
-    def thumbnail(self, image: Image, size: int, format: Literal["WEBP", "JPEG"]) -> Path:
+    def thumbnail(self, image: Shown, size: int, format: Literal["WEBP", "JPEG"]) -> Path:
         """A file with the picture upright, its longer side at most `size`; made at the first call."""
         suffix = format.lower()
         path = self.storage.thumbnail(image.sha256, size, suffix)
@@ -210,9 +214,9 @@ class Library:
         annotation = checked(annotation)
         description = None
         if recaption:
-            image = self.get(id)
-            self.expect(image, version)
-            description = self._describe(self.decode(self.original(image)), None)
+            before = self.get(id)
+            self.expect(before, version)
+            description = self._describe(self.decode(self.original(before)), None)
         with self.database.write() as session:
             image = self.find(session, id)
             self.expect(image, version)
@@ -223,12 +227,12 @@ class Library:
             self.touch(session, image)
         return image
 
-    def recaption(self, id: str) -> Image:
+    def recaption(self, id: str) -> Shown:
         """Writes the caption anew, unless a person wrote it."""
-        image = self.get(id)
-        if image.caption_source == "user":
-            return image
-        description = self._describe(self.decode(self.original(image)), None)
+        before = self.get(id)
+        if before.caption_source == "user":
+            return before
+        description = self._describe(self.decode(self.original(before)), None)
         with self.database.write() as session:
             image = self.find(session, id)
             if image.caption_source != "user":
@@ -272,7 +276,7 @@ class Library:
         return (select(Image).where(Image.status == "ready", Image.number.not_in(in_all)).options(*CONTENT)
                 .order_by(Image.number))
 
-    def reindex(self, image: Image) -> None:
+    def reindex(self, image: Shown) -> None:
         """Puts one picture into the spaces of the models in use. Captions and tags stay as they are."""
         picture = self.decode(self.original(image))
         description = self.describer.describe(picture.image, caption=False)
@@ -300,7 +304,7 @@ class Library:
     def find(self, session: Session, id: str) -> Image:
         image = session.scalar(select(Image).where(Image.id == id).options(*CONTENT))
         if image is None:
-            raise NotFound(f"there is no image {id!r}", "id")
+            raise _unknown(id)
         return image
 
     def _again(self, image: Image, data: bytes, annotation: Annotation, wait: bool) -> Image:
@@ -380,10 +384,14 @@ class Library:
                 " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
 
     @staticmethod
-    def expect(image: Image, version: int | None) -> None:
+    def expect(image: Shown, version: int | None) -> None:
         if version is not None and image.version != version:
             raise Changed(f"image {image.id} is at version {image.version}, not {version}: read it again, then "
                           "repeat the change", "If-Match")
+
+
+def _unknown(id: str) -> NotFound:
+    return NotFound(f"there is no image {id!r}", "id")
 
 
 def _set_vectors(session: Session, number: int, description: Description) -> None:

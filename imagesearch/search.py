@@ -12,12 +12,14 @@ import numpy as np
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from imagesearch import records
 from imagesearch.db import Characteristic, Database, Image, Tag, Trait
 from imagesearch.describer import Describer
 from imagesearch.errors import Invalid, ModelMissing, NotFound
 from imagesearch.index import TextIndex, VectorIndex
 from imagesearch.index.words import asked, key, last_word, stem, words
-from imagesearch.library import CONTENT, Library
+from imagesearch.library import Library
+from imagesearch.records import Record
 
 Mode = Literal["hybrid", "text", "visual"]
 Strictness = Literal["loose", "normal", "strict"]
@@ -65,13 +67,13 @@ class Match:
 
     words: list[str] = field(default_factory=list)
     tags: list[str] = field(default_factory=list)
-    characteristics: list[Characteristic] = field(default_factory=list)
+    characteristics: list[records.Characteristic] = field(default_factory=list)
     parts: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Hit:
-    image: Image
+    image: Record
     score: float
     matched: Match
 
@@ -217,9 +219,8 @@ class Search:
         return Results(self._hits(session, page, query, filters), total, floor, next)
 
     def _hits(self, session: Session, scored: Sequence[_Scored], query: str, filters: Filters) -> list[Hit]:
-        """The rows of a page, in one query, in the page's order; a row deleted meanwhile is left out."""
-        rows = session.scalars(select(Image).options(*CONTENT).where(Image.number.in_([s.number for s in scored])))
-        images = {image.number: image for image in rows}
+        """The rows of a page, in the page's order; a row deleted meanwhile is left out."""
+        images = records.numbered(session, [s.number for s in scored])
         return [Hit(images[s.number], round(1.0 if s.exact else s.score, 4),
                     _match(images[s.number], query, filters, s)) for s in scored if s.number in images]
 
@@ -277,7 +278,7 @@ def _names_value(kept: str, value: str) -> bool:
 
 # ---- why ---------------------------------------------------------------------------------------------
 
-def _match(image: Image, query: str, filters: Filters, scored: _Scored) -> Match:
+def _match(image: Record, query: str, filters: Filters, scored: _Scored) -> Match:
     query_terms = asked(query)
     texts = [image.caption or "", *(t.name for t in image.tags),
              *(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics)]
@@ -290,7 +291,7 @@ def _match(image: Image, query: str, filters: Filters, scored: _Scored) -> Match
         parts={name: round(value, 4) for name, value in scored.parts.items()})
 
 
-def _matches(characteristic: Characteristic, filters: Filters) -> bool:
+def _matches(characteristic: records.Characteristic, filters: Filters) -> bool:
     """The characteristic is one that the filters asked for."""
     if not (filters.subjects or filters.colours or filters.actions):
         return False

@@ -3,8 +3,8 @@ import hashlib
 
 from flask import Response, send_file
 
-from imagesearch import db
 from imagesearch.errors import NotFound
+from imagesearch.records import Record
 from imagesearch.speaking import speak
 from imagesearch.web import schemas
 from imagesearch.web.lifecycle import services
@@ -40,7 +40,7 @@ def get_audio(path: schemas.ImagePath) -> Response:
     return answer
 
 
-def _name(image: db.Image) -> str:
+def _name(image: Record) -> str:
     """Another caption, voice or speed is another file."""
     settings = services().settings
     spoken = f"{settings.speech_voice}\n{settings.speech_speed}\n{image.caption}"

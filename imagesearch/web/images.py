@@ -7,8 +7,8 @@ from urllib.parse import quote
 from flask import Response, request, send_file
 
 from captioning.images import MEDIA_TYPES
-from imagesearch import db
 from imagesearch.errors import Changed, Invalid, NotFound
+from imagesearch.records import Shown
 from imagesearch.web import schemas
 from imagesearch.web.json_body import body
 from imagesearch.web.lifecycle import services
@@ -107,14 +107,14 @@ def get_thumbnail(path: schemas.ImagePath, query: schemas.ThumbnailQuery) -> Res
     return answer
 
 
-def _answer(image: db.Image) -> Response:
+def _answer(image: Shown) -> Response:
     answer = schemas.Image.of(image).response()
     answer.set_etag(_etag(image))
     answer.headers["Cache-Control"] = "private, no-cache"
     return answer.make_conditional(request) if request.method in {"GET", "HEAD"} else answer  # type: ignore[return-value]
 
 
-def _etag(image: db.Image) -> str:
+def _etag(image: Shown) -> str:
     return f"{image.id}.{image.version}"
 
 

@@ -7,8 +7,9 @@ from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from captioning.registry import Card
-from imagesearch import db, search
+from imagesearch import db, records, search
 from imagesearch.annotations import LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES, Annotation, Subject, checked
+from imagesearch.records import Shown
 from imagesearch.teaching import Taught
 
 # ---- what comes in ---------------------------------------------------------------------------------------------------
@@ -233,7 +234,7 @@ class Characteristic(Answer):
     source: Literal["user", "caption"]
 
     @classmethod
-    def of(cls, kept: db.Characteristic) -> Self:
+    def of(cls, kept: db.Characteristic | records.Characteristic) -> Self:
         return cls(subject=kept.subject, subject_colours=kept.values("colour"), subject_actions=kept.values("action"),
                    source=kept.source)  # type: ignore[arg-type]
 
@@ -269,7 +270,7 @@ class Image(Answer):
     updated_at: datetime
 
     @classmethod
-    def of(cls, image: db.Image) -> Self:
+    def of(cls, image: Shown) -> Self:
         url = f"{request.script_root}/images/{image.id}"
         return cls(
             id=image.id, url=url, file_url=f"{url}/file", thumbnail_url=f"{url}/thumbnail", audio_url=f"{url}/audio",

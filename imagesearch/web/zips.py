@@ -8,8 +8,8 @@ from tempfile import SpooledTemporaryFile
 from flask import Response, send_file
 
 from captioning.images import EXTENSIONS
-from imagesearch import db
 from imagesearch.errors import NotFound
+from imagesearch.records import Record
 from imagesearch.search import Hit
 from imagesearch.web.lifecycle import services
 from imagesearch.web.schemas import Results
@@ -33,7 +33,7 @@ def response(hits: Sequence[Hit], results: Results) -> Response:
     return answer
 
 
-def _put(archive: zipfile.ZipFile, rank: int, image: db.Image) -> str | None:
+def _put(archive: zipfile.ZipFile, rank: int, image: Record) -> str | None:
     try:
         data = services().library.original(image)
     except NotFound:
@@ -42,7 +42,7 @@ def _put(archive: zipfile.ZipFile, rank: int, image: db.Image) -> str | None:
     return name
 
 
-def safe_name(rank: int, image: db.Image) -> str:
+def safe_name(rank: int, image: Record) -> str:
     """`001-garden.jpg`: unique by its rank, and a plain name on every system."""
     stem = "".join("_" if c in FORBIDDEN else c for c in PurePath(image.filename).stem)[:80].strip(". ")
     return f"{rank:03}-{stem or 'image'}{EXTENSIONS[image.format]}"
