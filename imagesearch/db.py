@@ -183,6 +183,23 @@ class Lesson(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class Origin(Base):
+    """Where on the web a picture was fetched from, and what was said there of its maker and licence. The same picture
+    may have several, a URL leads to one picture."""
+
+    __tablename__ = "origins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_number: Mapped[int] = _image_number()
+    url: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str | None]
+    author: Mapped[str | None]
+    licence: Mapped[str | None]
+    licence_url: Mapped[str | None]
+    page: Mapped[str | None]
+    fetched_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Deletion(Base):
     """The number of a picture that is gone, so that every process's index lets go of it."""
 
