@@ -339,6 +339,47 @@ def export(output: IO[str], target: Path | None, query: str, subject: tuple[str,
             output.write(exporting.line(image) + "\n")
 
 
+# ---- lessons -----------------------------------------------------------------------------------------
+
+@main.group()
+def lessons() -> None:
+    """Carry what people taught the taggers to another library.
+
+    One file holds every lesson: its tag, whether it was right, and the numbers that the encoder made of the picture;
+    no picture, no caption, no name of a file. The taggers' statistics (count, mean and deviation of each tag) follow
+    from the lessons, so they are what a library adds to its own.
+    """
+
+
+@lessons.command("export")
+@click.argument("file", type=file_out)
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def export_lessons(file: Path, force: bool) -> None:
+    """Write the lessons that stand to FILE.
+
+    Those taken back are left out, and so are those given under another encoder, which `reindex --retire` brings into
+    the present one's space. """
+    if file.exists() and not force:
+        raise click.ClickException(f"{file} exists; give another name, or --force")
+    count, others = services().teaching.export(file)
+    click.echo(f"{count:,} lessons in {file}" + f", {others:,} of another encoder left out" * bool(others))
+
+
+@lessons.command("import")
+@click.argument("file", type=file_in)
+def import_lessons(file: Path) -> None:
+    """Learn the lessons of FILE and tag the library anew by them.
+
+    They are added to what was taught here, and each can be taken back with `DELETE /lessons/ID`; those that stand
+    here already are left out, so a file may be imported twice. What a person tagged stays as they left it. A file
+    that is cut off, damaged, of another version or of another encoder is refused, and nothing is learnt. A running
+    service knows the lessons at its next request. """
+    taught = services().teaching.take_in(file)
+    click.echo(f"{len(taught.lessons):,} lessons learnt")
+    for change in taught.changes:
+        click.echo(f"    {change.name}: {len(change.gained):,} images gained it, {len(change.lost):,} lost it")
+
+
 # ---- keys --------------------------------------------------------------------------------------------
 
 @main.group()

@@ -134,6 +134,11 @@ class Tagging:
                     if (wanted.get(n, 0) >= SURE) != (n in given and (given[n].confidence or 0) >= SURE)}
         return Retagged(name, frozenset(gained), frozenset(lost), frozenset(moved), frozenset(reworded))
 
+    @property
+    def width(self) -> int:
+        """How many numbers a picture's vector has."""
+        return len(self._taggers.lessons.space.centre)
+
     def names(self, session: Session) -> tuple[str, ...]:
         """Every tag the taggers know."""
         return tuple(self._fresh(session).names)

@@ -2,10 +2,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from imagesearch import lesson_file
 from imagesearch.annotations import Annotation
 from imagesearch.db import Image, Lesson, Tag, now
 from imagesearch.errors import ModelMissing, NotFound
@@ -92,6 +94,33 @@ class Teaching:
             if id is not None:
                 query = query.where(Lesson.image_number == self.library.find(session, id).number)
             return [(lesson, image_id) for lesson, image_id in session.execute(query)]
+
+    def export(self, path: Path) -> tuple[int, int]:
+        """Writes the lessons that stand to a file, see `imagesearch.lesson_file`: how many there are, and how many were
+        left out as they were given under another encoder. Raises ModelMissing without taggers."""
+        space = self._tagging().pictures.space
+        with self.library.database.read() as session:
+            standing = list(session.scalars(select(Lesson).where(*ACTIVE).order_by(Lesson.id)))
+        ours = [lesson for lesson in standing if lesson.space == space]
+        return lesson_file.write(path, space, ours), len(standing) - len(ours)
+
+    def take_in(self, path: Path) -> Taught:
+        """Learns the lessons of a file, but for those that stand here already, and tags the whole library anew by
+        them; all of it or nothing. They teach as those of a deleted image do, and can be taken back like any other.
+        Raises BadLessons, and ModelMissing without taggers.
+        """
+        tagging = self._tagging()
+        records = lesson_file.read(path, tagging.pictures.space, tagging.width)
+        with self._learning() as session:
+            standing = {(one.key, one.correct, one.vector) for one in session.scalars(select(Lesson).where(*ACTIVE))}
+            new = {(key(r.tag), r.correct, r.vector): r for r in records}
+            names = {key(r.tag): tagging.name(session, r.tag) for r in reversed(records)}
+            rows = [Lesson(name=names[tag], key=tag, correct=correct, space=tagging.pictures.space, vector=vector,
+                           created_at=record.taught_at)
+                    for (tag, correct, vector), record in new.items() if (tag, correct, vector) not in standing]
+            session.add_all(rows)
+            session.flush()
+            return self._taught(session, None, rows)
 
     def suggestions(self, id: str) -> list[Suggestion]:
         """What the taggers would say of an image now. Raises NotFound, and ModelMissing without taggers."""

@@ -18,7 +18,7 @@ from imagesearch.db import Vector
 from imagesearch.doctor import Doctor
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["backup", "demo", "doctor", "export", "import", "keys", "recaption", "reindex", "restore"]
+COMMANDS = ["backup", "demo", "doctor", "export", "import", "keys", "lessons", "recaption", "reindex", "restore"]
 
 
 @pytest.fixture
