@@ -51,7 +51,7 @@ def read(path: Path, caption_column: str | None = None) -> Table:
     try:
         if path.stat().st_size > LONGEST_FILE:
             raise Invalid(f"{path}: {path.stat().st_size:,} bytes; a captions file has at most {LONGEST_FILE:,}")
-        lines = _decoded(path, path.read_bytes()).splitlines()
+        lines = decoded(path, path.read_bytes()).splitlines()
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from error
     try:
@@ -60,13 +60,14 @@ def read(path: Path, caption_column: str | None = None) -> Table:
         raise Invalid(f"{path}: {error}") from error
 
 
-def _decoded(path: Path, data: bytes) -> str:
+def decoded(name: Path | str, data: bytes) -> str:
+    """A file's text, in UTF-8 or UTF-16. Raises Invalid, naming the file and the line."""
     encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data[:error.start].count(b"\n") + 1
-        raise Invalid(f"{path}: line {line} is not UTF-8; save the file as UTF-8 and try again") from error
+        raise Invalid(f"{name}: line {line} is not UTF-8; save the file as UTF-8 and try again") from error
 
 
 def _rows(path: Path, lines: list[str], caption_column: str | None) -> Iterator[tuple[str, str]]:

@@ -58,6 +58,10 @@ class Folder:
                 found = found or further
         return found
 
+    def name(self, path: str) -> str:
+        """What the picture is to be called."""
+        return os.path.basename(path)
+
     def unnamed(self) -> list[str]:
         """Names in captions files that no photo has."""
         return [name for table in self.tables.values() for name in table.unused()]
@@ -181,7 +185,7 @@ class Importer:
             sha256 = hashlib.sha256(data).hexdigest()
             with self._lock:
                 if sha256 in self._under_way:
-                    return Outcome(path, "known", "the same bytes as another file of this folder")
+                    return Outcome(path, "known", "the same bytes as another of these")
                 self._under_way.add(sha256)
             done: Outcome | Prepared | None = None
             try:
@@ -194,7 +198,7 @@ class Importer:
             return Outcome(path, "bad", str(error))
 
     def _add(self, path: str, data: bytes, sha256: str) -> Outcome | Prepared:
-        caption, name = self.folder.caption(path), os.path.basename(path)
+        caption, name = self.folder.caption(path), self.folder.name(path)
         with self.library.database.read() as session:
             row = session.execute(select(Image.status, Image.caption_source).where(Image.sha256 == sha256)).first()
         if row is None:
