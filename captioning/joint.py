@@ -49,12 +49,12 @@ class Joint:
         if not ids:
             return None
         w = self._w
-        h, total = np.zeros(w["gru/recurrent"].shape[0], "float32"), 0
+        units = w["gru/recurrent"].shape[0]
+        h, total = np.zeros(units, "float32"), 0
         for x in self._input[ids]:
-            xz, xr, xh = np.split(x, 3)
-            hz, hr, hh = np.split(h @ w["gru/recurrent"] + w["gru/bias"][1], 3)
-            z = _sigmoid(xz + hz)
-            h = z * h + (1 - z) * np.tanh(xh + _sigmoid(xr + hr) * hh)
+            y = h @ w["gru/recurrent"] + w["gru/bias"][1]
+            z, r = _sigmoid(x[:2 * units] + y[:2 * units]).reshape(2, units)
+            h = z * h + (1 - z) * np.tanh(x[2 * units:] + r * y[2 * units:])
             total = total + h
         return unit(total / len(ids) @ w["text/kernel"] + w["text/bias"])
 

@@ -117,6 +117,7 @@ class Services:
 
         self.describer.describe(Image.new("RGB", (224, 224)))
         with self.database.read() as session:
+            self.search.text.count(session)
             self.search.similar.count(session)
             if self.search.joint:
                 self.search.joint.count(session)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import BindParameter, Select, Table, bindparam, select
+from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, select
 from sqlalchemy.orm import Session
 
 from imagesearch import db
@@ -104,22 +104,23 @@ def newest(session: Session, limit: int, below: int | None = None) -> list[Recor
 
 
 def _read(session: Session, query: Select[Any], **values: Any) -> list[Record]:
-    found = [Record(*row) for row in session.execute(query, values)]
+    connection = session.connection()  # without the session's own part in every query
+    found = [Record(*row) for row in connection.execute(query, values).all()]
     if found:
-        _fill(session, {record.number: record for record in found})
+        _fill(connection, {record.number: record for record in found})
     return found
 
 
-def _fill(session: Session, found: dict[int, Record]) -> None:
+def _fill(connection: Connection, found: dict[int, Record]) -> None:
     numbers = {"numbers": list(found)}
-    for number, *columns in session.execute(THEIR_TAGS, numbers):
-        found[number].tags.append(Tag(*columns))
-    for number, *columns in session.execute(THEIR_COLOURS, numbers):
-        found[number].colours.append(Colour(*columns))
+    for number, name, key, source, confidence in connection.execute(THEIR_TAGS, numbers).all():
+        found[number].tags.append(Tag(name, key, source, confidence))
+    for number, name, hex, share in connection.execute(THEIR_COLOURS, numbers).all():
+        found[number].colours.append(Colour(name, hex, share))
     seen: dict[int, Characteristic] = {}
-    for number, id, subject, key, source, *trait in session.execute(THEIR_SUBJECTS, numbers):
+    for number, id, subject, key, source, kind, value, trait in connection.execute(THEIR_SUBJECTS, numbers).all():
         if id not in seen:
             seen[id] = Characteristic(subject, key, source)
             found[number].characteristics.append(seen[id])
-        if trait[0] is not None:  # a subject without colours or actions
-            seen[id].traits.append(Trait(*trait))
+        if kind is not None:  # else a subject without colours or actions
+            seen[id].traits.append(Trait(kind, value, trait))

@@ -8,10 +8,16 @@ from sqlalchemy.orm import Session
 
 
 @dataclass(frozen=True)
-class TextHit:
-    number: int    # of the image
-    score: float   # see `TextIndex.search`
-    phrase: bool   # the caption holds the whole query, word by word
+class TextHits:
+    """Parallel arrays, in no order: one entry an image that holds a word of the query."""
+
+    numbers: np.ndarray    # (N,) int64, of the images
+    scores: np.ndarray     # (N,) float32, see `TextIndex.search`
+    phrase: np.ndarray     # (N,) bool: the caption holds the whole query, word by word
+    generated: np.ndarray  # (N,) bool: the caption is a model's
+
+    def only(self, kept: np.ndarray) -> "TextHits":
+        return TextHits(self.numbers[kept], self.scores[kept], self.phrase[kept], self.generated[kept])
 
 
 class TextIndex(Protocol):
@@ -22,13 +28,12 @@ class TextIndex(Protocol):
 
     def remove(self, session: Session, number: int) -> None: ...
 
-    def search(self, session: Session, text: str, limit: int = 500,
-               among: Collection[int] | None = None) -> list[TextHit]:
-        """Exact phrases first, then the best; `among` restricts to those numbers, before `limit` counts.
+    def search(self, session: Session, text: str, among: Collection[int] | None = None) -> TextHits:
+        """The images that hold any of the words, or, `among`, those of them.
 
         The score is BM25 over the sum of the query terms' IDF: the share of the query's information that the image
         holds, about 1 for all of it. A word that no image has counts as the rarest of all, so a nonsense word beside
-        a known one leaves little."""
+        a known one leaves little. The session is one for reading: an index may keep what it sees in it."""
 
     def having(self, session: Session, word: str) -> set[int]:
         """The numbers of all images with that word."""
@@ -56,12 +61,10 @@ class VectorIndex(Protocol):
 
     space: str
 
-    def nearest(self, session: Session, vector: np.ndarray, limit: int,
-                among: Collection[int] | None = None) -> list[tuple[int, float]]:
-        """(image number, cosine), best first; `among` restricts to those numbers."""
-
-    def cosines(self, session: Session, vector: np.ndarray, numbers: Collection[int]) -> dict[int, float]:
-        """Of the given images, as far as they are in the space."""
+    def nearest(self, session: Session, vector: np.ndarray, limit: int, among: Collection[int] | None = None,
+                also: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(N,) image numbers and (N,) float32 cosines of the `limit` nearest, in no order; `among` restricts to those
+        numbers. The images `also` are given beside them, as far as they are in the space."""
 
     def vector(self, session: Session, number: int) -> np.ndarray | None:
         """(d,) float32 of one image, None where it is not in the space."""

@@ -3,10 +3,15 @@ import threading
 from collections.abc import Collection
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from imagesearch.db import Deletion, Vector
+
+# made once: to put a statement together takes longer than to run it
+NEWER = (select(Vector.id, Vector.image_number, Vector.data).order_by(Vector.id)
+         .where(Vector.space == bindparam("space"), Vector.id > bindparam("seen")))
+GONE = select(Deletion.id, Deletion.image_number).where(Deletion.id > bindparam("seen")).order_by(Deletion.id)
 
 
 class ExactIndex:
@@ -25,24 +30,20 @@ class ExactIndex:
         self._rows: dict[int, int] = {}  # image number → row
         self._gone: set[int] = set()  # a session that began before a deletion still reads that image's vector
 
-    def nearest(self, session: Session, vector: np.ndarray, limit: int,
-                among: Collection[int] | None = None) -> list[tuple[int, float]]:
+    def nearest(self, session: Session, vector: np.ndarray, limit: int, among: Collection[int] | None = None,
+                also: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         numbers, vectors, _ = self._fresh(session)
         if among is not None:
             rows = np.flatnonzero(np.isin(numbers, np.fromiter(among, "int64", len(among))))
             numbers, vectors = numbers[rows], vectors[rows]
         if not len(numbers):
-            return []
+            return np.empty(0, "int64"), np.empty(0, "float32")
         cosines = vectors @ np.asarray(vector, "float32")
-        best = np.argpartition(-cosines, limit - 1)[:limit] if limit < len(cosines) else np.arange(len(cosines))
-        best = best[np.lexsort((-numbers[best], -cosines[best]))]
-        return [(int(numbers[i]), float(cosines[i])) for i in best]
-
-    def cosines(self, session: Session, vector: np.ndarray, numbers: Collection[int]) -> dict[int, float]:
-        _, vectors, rows = self._fresh(session)
-        found = [n for n in numbers if n in rows]
-        values = vectors[[rows[n] for n in found]] @ np.asarray(vector, "float32") if found else []
-        return {n: float(v) for n, v in zip(found, values, strict=True)}
+        if limit >= len(cosines):
+            return numbers, cosines
+        given = np.zeros(len(cosines), bool) if also is None else np.isin(numbers, also)
+        given[np.argpartition(-cosines, limit)[:limit]] = True
+        return numbers[given], cosines[given]
 
     def vector(self, session: Session, number: int) -> np.ndarray | None:
         _, vectors, rows = self._fresh(session)
@@ -64,9 +65,7 @@ class ExactIndex:
             return self._numbers[:self._used], self._vectors[:self._used], self._rows
 
     def _take_in(self, session: Session) -> None:
-        rows = session.execute(
-            select(Vector.id, Vector.image_number, Vector.data)
-            .where(Vector.space == self.space, Vector.id > self._seen_vector).order_by(Vector.id)).all()
+        rows = session.connection().execute(NEWER, {"space": self.space, "seen": self._seen_vector}).all()
         new = [row for row in rows if row.image_number not in self._gone]
         if not new:
             return
@@ -90,8 +89,7 @@ class ExactIndex:
         self._numbers, self._vectors = numbers, vectors
 
     def _let_go(self, session: Session) -> None:
-        gone = session.execute(select(Deletion.id, Deletion.image_number)
-                               .where(Deletion.id > self._seen_deletion).order_by(Deletion.id)).all()
+        gone = session.connection().execute(GONE, {"seen": self._seen_deletion}).all()
         if gone:
             numbers = {row.image_number for row in gone}
             self._drop(numbers)

@@ -26,8 +26,9 @@ _local = threading.local()  # the stemmer keeps state between calls
 
 def words(text: str) -> list[str]:
     """Case-folded words without accents or punctuation: `Café's` → `cafe`, `s`."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return [w[:_LONGEST] for w in _WORD.findall(plain)]
 
 

@@ -126,7 +126,7 @@ def test_missing_stale_and_stray_words_are_put_right(library):
     repair(library)
     assert findings(library) == {}
     with library.database.read() as session:
-        assert [hit.number for hit in library.text.search(session, "boat")] == [rocket.number]
+        assert library.text.search(session, "boat").numbers.tolist() == [rocket.number]
 
 
 def test_a_damaged_text_index_is_rebuilt(library):

@@ -145,4 +145,5 @@ def test_two_processes_on_one_folder_agree(settings, services, search, photo):
 
 def test_a_query_is_split_into_what_is_wanted_and_what_is_not():
     assert parse("black dog -cat -red") == ("black dog  ", ["cat", "red"])
+    assert parse("dog -cat-red") == ("dog ", ["cat-red"])
     assert parse("a well-known dog") == ("a well-known dog", [])

@@ -1,0 +1,115 @@
+"""An inverted index held in memory: which documents have which terms, and how much they are about a query."""
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+K1, B = 1.2, 0.75  # of BM25: how soon a repeated term stops to count, how much a long document loses by its length
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Parallel arrays, in no order: (N,) int64 document numbers, (N,) float32 scores, (N,) bool flags."""
+
+    numbers: np.ndarray
+    scores: np.ndarray
+    flags: np.ndarray
+
+
+class Postings:
+    """Documents by number, each a list of terms with a flag. A changed document gets a new row behind the others and
+    its old row dies; dead rows are swept out when they are half of all. Not safe among threads: the caller locks.
+
+    A document of a caption's length takes about 300 bytes; a query for four frequent words among 7,000 takes 0.3 ms.
+    """
+
+    def __init__(self) -> None:
+        self._numbers, self._lengths = array("q"), array("f")
+        self._living, self._flags = array("b"), array("b")
+        self._terms: dict[str, tuple[array[int], array[float]]] = {}
+        self._rows: dict[int, int] = {}  # number → row
+        self._total = 0.0  # terms of the living
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def put(self, number: int, terms: Sequence[str], flag: bool = False) -> None:
+        self.remove(number)
+        row = self._rows[number] = len(self._numbers)
+        self._numbers.append(number)
+        self._lengths.append(len(terms))
+        self._living.append(1)
+        self._flags.append(flag)
+        self._total += len(terms)
+        for term, count in Counter(terms).items():
+            rows, counts = self._terms.setdefault(term, (array("q"), array("f")))
+            rows.append(row)
+            counts.append(count)
+
+    def remove(self, number: int) -> None:
+        row = self._rows.pop(number, None)
+        if row is not None:
+            self._living[row] = 0
+            self._total -= self._lengths[row]
+            if len(self._numbers) > 1000 and len(self._rows) < len(self._numbers) / 2:
+                self._sweep()
+
+    def search(self, terms: Sequence[str]) -> Scored:
+        """Okapi BM25 (Robertson & Zaragoza 2009) of every document with any of the terms, over the sum of the IDF
+        asked for: about 1 for one of usual length that has every term once. A term that no document has counts as
+        the rarest of all.
+        """
+        held = {term: self._holding(term) for term in dict.fromkeys(terms)}
+        idf = {term: _idf(len(self), len(rows)) for term, (rows, _) in held.items()}
+        found = np.zeros(len(self._numbers), bool)
+        for own, _ in held.values():
+            found[own] = True
+        rows = np.flatnonzero(found)
+        usual = self._total / max(1, len(self))
+        damping = K1 * (1 - B + B * np.frombuffer(self._lengths, "float32")[rows] / max(1.0, usual))
+        scores = np.zeros(len(rows), "float32")
+        for term, (own, counts) in held.items():
+            at = np.searchsorted(rows, own)
+            scores[at] += idf[term] * counts * (K1 + 1) / (counts + damping[at])
+        return Scored(np.frombuffer(self._numbers, "int64")[rows], scores / (sum(idf.values()) or 1),
+                      np.frombuffer(self._flags, "int8")[rows] != 0)
+
+    def any_with_all(self, terms: Sequence[str]) -> bool:
+        """Whether one document has all the terms."""
+        rows: np.ndarray | None = None
+        for term in dict.fromkeys(terms):
+            own = self._holding(term)[0]
+            rows = own if rows is None else np.intersect1d(rows, own, assume_unique=True)
+            if not len(rows):
+                return False
+        return rows is not None
+
+    def _holding(self, term: str) -> tuple[np.ndarray, np.ndarray]:
+        """(n,) living rows with the term, rising, and (n,) float32 how often."""
+        if term not in self._terms:
+            return np.empty(0, "int64"), np.empty(0, "float32")
+        rows, counts = (np.array(part) for part in self._terms[term])
+        living = np.frombuffer(self._living, "int8")[rows] != 0
+        return rows[living], counts[living]
+
+    def _sweep(self) -> None:
+        """Numbers the living rows anew."""
+        kept = np.flatnonzero(np.frombuffer(self._living, "int8"))
+        moved = np.full(len(self._numbers), -1, "int64")
+        moved[kept] = np.arange(len(kept))
+        terms = {}
+        for term, (rows, counts) in self._terms.items():
+            now = moved[np.frombuffer(rows, "int64")]
+            if len(alive := np.flatnonzero(now >= 0)):
+                terms[term] = (array("q", now[alive].tobytes()), array("f", np.array(counts)[alive].tobytes()))
+        for column in (self._numbers, self._lengths, self._living, self._flags):
+            column[:] = array(column.typecode, np.array(column)[kept].tobytes())
+        self._terms, self._rows = terms, {number: row for row, number in enumerate(self._numbers)}
+
+
+def _idf(documents: int, having: int) -> float:
+    """Lucene's variant, never negative."""
+    return math.log(1 + (documents - having + 0.5) / (having + 0.5))
