@@ -25,12 +25,11 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from captioning.registry import Card
+from captioning.registry import Card, OtherEncoder
 
 FORMAT = "naive Bayes statistics 1"
 LONGEST = 100  # characters of a tag
@@ -41,10 +40,6 @@ _TABLES = ("_count", "_mean", "_squares", "_terms")  # (2, tags, …) each
 
 class StatisticsDamaged(ValueError):
     """Not a statistics file, cut short, or changed since it was written."""
-
-
-class OtherEncoder(ValueError):
-    """Statistics of another encoder's vectors."""
 
 
 class Tag(NamedTuple):
@@ -215,7 +210,7 @@ class NaiveBayes:
         return found
 
     @classmethod
-    def from_card(cls, card: "Card", folder: Path) -> "NaiveBayes":
+    def from_card(cls, card: Card, folder: Path) -> "NaiveBayes":
         return cls.read(folder / card.file, (card.settings["encoder"], card.settings["encoder_version"]))
 
     # The arithmetic

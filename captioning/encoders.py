@@ -1,7 +1,8 @@
 """Pictures → features: one pass gives the map a captioner attends to and the vector a search compares.
 
 VGG16 (Simonyan & Zisserman 2015) is built here from its arrays, preprocessing included. The other networks come as
-OpenVINO graphs that `captioning.training.keras_encoders` wrote, preprocessing included as well.
+OpenVINO graphs that `captioning.training.keras_encoders` wrote, preprocessing included as well; and so does any of them
+in int8, which `captioning.training export` makes.
 """
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,22 +46,27 @@ class Encoder:
     def encode(self, image: Image.Image) -> Encoding:
         """An upright picture of any size."""
         features = self.features(image)
-        return Encoding(features, self._similarity(features))
+        return Encoding(features, self.vector(features))
 
     def features(self, image: Image.Image) -> np.ndarray:
         """The map alone, (h, w, C) float32."""
         return self._session(resized(image, self.side)[None])[0][0]
 
+    def vector(self, features: np.ndarray) -> np.ndarray:
+        """(..., h, w, C) maps → (..., d) float32 of length 1."""
+        return self._similarity(features)
+
     @classmethod
     def from_card(cls, card: registry.Card, folder: Path) -> "Encoder":
         """With its similarity, if one was fitted. Raises ModelDamaged where it was fitted to another version."""
+        name, version = registry.original(card)
         try:
-            fitted = registry.card(f"{card.name}-similarity", folder)
+            fitted = registry.card(f"{name}-similarity", folder)
         except registry.ModelMissing:
             return cls.unfitted(card, folder)
-        if fitted.settings["encoder_version"] != card.version:
+        if fitted.settings["encoder_version"] != version:
             raise registry.ModelDamaged(f"{fitted.name} was fitted to version {fitted.settings['encoder_version']} of "
-                                        f"{card.name}, this is {card.version}. Fit it again: {fitted.command}")
+                                        f"{name}, this is {version}. Fit it again: {fitted.command}")
         registry.check(fitted, folder)
         return cls(card, session(card, folder), Similarity.read(folder / fitted.file), fitted.version)
 

@@ -33,6 +33,10 @@ class ModelDamaged(ValueError):
     """The weights are not those that the card was written for."""
 
 
+class OtherEncoder(ModelDamaged):
+    """A model, or statistics, made for the maps of another encoder."""
+
+
 @dataclass(frozen=True)
 class Card:
     """What is known of a model: where it came from, what it may be used for, and how good it was measured to be."""
@@ -53,6 +57,21 @@ class Card:
     def save(self, folder: Path = MODELS) -> None:
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         (folder / f"{self.name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def original(encoder: Card) -> tuple[str, str]:
+    """Name and version of the encoder that the similarity, captioner, joint space and taggers for this one were fitted
+    to: its own, or those of the float network that a quantised one stands for."""
+    float_network = encoder.settings.get("stands_for")
+    return (float_network["name"], float_network["version"]) if float_network else (encoder.name, encoder.version)
+
+
+def check_encoder(card: Card, encoder: Card) -> None:
+    """Raises OtherEncoder where a model was trained on another encoder, or another version of it."""
+    made, runs = (card.settings["encoder"], card.settings["encoder_version"]), (encoder.name, encoder.version)
+    if made != original(encoder):
+        raise OtherEncoder(f"{card.name} was trained on {made[0]}@{made[1]}, here runs {runs[0]}@{runs[1]}: their "
+                           f"vectors cannot be compared. Train it again: {card.command}")
 
 
 _held: dict[tuple[str, Path], Any] = {}
@@ -120,5 +139,8 @@ def _how_to_get(name: str, folder: Path) -> str:
         command = f"python -m captioning.training.keras_encoders import {name}"
         return (f"{name} is not in {folder}: its weights do not come with this project. "
                 f"Get them with `{command} FILE` (Keras' weights, already here) or `{command} --download`")
+    if (float_name := name.removesuffix("-int8")) != name:
+        return (f"{name} is not in {folder}: it is not shipped, but made from {float_name} by `python -m "
+                f"captioning.training export --encoder {float_name} --precision int8 --photos FOLDER`")
     known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
     return f"no model is called {name!r}. In {folder}: {known}. Can be imported: {', '.join(IMPORTABLE)}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from captioning.bayes import NaiveBayes, OtherEncoder, Tag
+from captioning.bayes import NaiveBayes, Tag
 
 if TYPE_CHECKING:
     from captioning.registry import Card
@@ -37,14 +37,6 @@ class Tagger:
     def from_card(card: "Card", folder: Path) -> Any:
         module, name = KINDS[card.settings["tagger"]].split(":")
         return getattr(import_module(module), name).from_card(card, folder)
-
-
-def check_encoder(card: "Card", encoder: "Card") -> None:
-    """Raises OtherEncoder where a tagger was trained on another encoder, or another version of it."""
-    made, runs = (card.settings["encoder"], card.settings["encoder_version"]), (encoder.name, encoder.version)
-    if made != runs:
-        raise OtherEncoder(f"{card.name} was trained on {made[0]}@{made[1]}, here runs {runs[0]}@{runs[1]}: their "
-                           f"vectors cannot be compared. Train it again: {card.command}")
 
 
 class MultiLabel:

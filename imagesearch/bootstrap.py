@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import text
 
@@ -55,8 +55,8 @@ class Services:
     @once
     def describer(self) -> Describer:
         settings = self.settings
-        return Describer(registry.load(settings.encoder, settings.models_dir),
-                         registry.load(settings.captioner, settings.models_dir), self._joint(), self._taggers())
+        return Describer(registry.load(settings.encoder, settings.models_dir), self._fitting(settings.captioner),
+                         self._joint(), self._taggers())
 
     @once
     def library(self) -> Library:
@@ -80,13 +80,19 @@ class Services:
     def worker(self) -> Worker:
         return Worker(self.library)
 
+    def _fitting(self, name: str) -> Any:
+        """A model over the encoder's maps. Raises ModelMissing, and OtherEncoder for one made for another."""
+        folder = self.settings.models_dir
+        registry.check_encoder(registry.card(name, folder), registry.card(self.settings.encoder, folder))
+        return registry.load(name, folder)
+
     def _joint(self) -> "Joint | None":
         """Only `mode=visual` needs it, so the service runs without it."""
         if self.settings.joint == "none":
             return None
         try:
-            return cast("Joint", registry.load(self.settings.joint, self.settings.models_dir))
-        except registry.ModelMissing as error:
+            return cast("Joint", self._fitting(self.settings.joint))
+        except (registry.ModelMissing, registry.OtherEncoder) as error:
             log.warning("text search compares words alone: %s", error)
             return None
 
@@ -97,19 +103,10 @@ class Services:
         if self.settings.tagger == "none":
             return None
         try:
-            trained = registry.load(self.settings.tagger, self.settings.models_dir)
-            learner = registry.load(self.settings.learner, self.settings.models_dir)
-        except registry.ModelMissing as error:
+            return Teachable(self._fitting(self.settings.tagger), self._fitting(self.settings.learner).blank())
+        except (registry.ModelMissing, registry.OtherEncoder) as error:
             log.warning("images get no tags of their own: %s", error)
             return None
-        encoder = registry.card(self.settings.encoder, self.settings.models_dir)
-        for card in (trained.card, registry.card(self.settings.learner, self.settings.models_dir)):
-            if card.settings["encoder_version"] != encoder.version:
-                log.warning("images get no tags of their own: %s was trained on version %s of the encoder, this is %s. "
-                            "Train it again: %s", card.name, card.settings["encoder_version"], encoder.version,
-                            card.command)
-                return None
-        return Teachable(trained, learner.blank())
 
     def warm(self) -> None:
         """Loads the models, runs each once and fills the indexes, so that no request pays for it."""

@@ -40,7 +40,8 @@ class Describer:
         self.encoder, self.captioner, self.joint, self.taggers = encoder, captioner, joint, taggers
         self.detail = 2 * encoder.side  # pixels of a shorter side that are worth decoding
         self.similar_space = f"{encoder.name}@{encoder.version}"
-        self.joint_space = f"{joint.name}@{joint.version}" if joint else None
+        quantised = f"-{encoder.card.version}" if "stands_for" in encoder.card.settings else ""  # two encoders, one joint
+        self.joint_space = f"{joint.name}@{joint.version}{quantised}" if joint else None
         self.pooled_space = f"{encoder.name}-pooled@{encoder.card.version}" if taggers else None
         self.caption_model = f"{captioner.name}@{captioner.version}"
 

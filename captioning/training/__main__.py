@@ -7,6 +7,10 @@ or one step at a time: features, captioner, joint, fine-tune, self-critical, cal
 Without splits every tenth photo is held out. Run the same command again after a kill and it goes on.
 `KERAS_BACKEND` chooses tensorflow, torch or jax; torch with `--precision mixed_bfloat16` is fastest on processors that
 have it. Scores go into the cards in models/, logs, checkpoints and curves into --out.
+
+    python -m captioning.training export --encoder vgg16 --precision int8 --photos FOLDER
+
+quantises an encoder, see `export --help`.
 """
 import argparse
 import inspect
@@ -43,9 +47,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def main(arguments: list[str] | None = None) -> None:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["export"]:
+        from captioning.training import quantisation
+        return quantisation.main(arguments[1:])
     a = parse(arguments)
     if a.step == "all":
-        every_step(arguments or sys.argv[1:], a.out)
+        every_step(arguments, a.out)
     else:
         one_step(a)
 

@@ -27,7 +27,7 @@ import numpy as np
 from captioning import images, registry
 from captioning.bayes import Tag
 from captioning.similarity import pooled
-from captioning.taggers import Annotator, Tagger, check_encoder
+from captioning.taggers import Annotator, Tagger
 from captioning.training import datasets, fitting, labels
 from captioning.training.classes import accuracy, read_classes, vectors_of
 from captioning.training.datasets import Photo
@@ -208,7 +208,7 @@ def annotate(a: argparse.Namespace) -> None:
 
 def _fitting(name: str, a: argparse.Namespace) -> Any:
     """The tagger, if it was trained on the encoder asked for. Raises OtherEncoder, ModelMissing or ModelDamaged."""
-    check_encoder(registry.card(name, a.models), registry.card(a.encoder, a.models))
+    registry.check_encoder(registry.card(name, a.models), registry.card(a.encoder, a.models))
     return registry.load(name, a.models)
 
 

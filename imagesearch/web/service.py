@@ -46,9 +46,9 @@ def metrics() -> Response:
 def models() -> Response:
     """Models installed and in use, with their measured quality"""
     settings = services().settings
-    in_use = {settings.encoder, f"{settings.encoder}-similarity", settings.captioner, settings.joint, settings.tagger,
-              settings.learner}
     cards = registry.cards(settings.models_dir)
+    similarities = {f"{registry.original(card)[0]}-similarity" for card in cards if card.name == settings.encoder}
+    in_use = {settings.encoder, settings.captioner, settings.joint, settings.tagger, settings.learner} | similarities
     found = schemas.Models(models=[schemas.Model.of(card, card.name in in_use) for card in cards])
     wanted = request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json")
     answer = gallery.models_page(found) if wanted == "text/html" else found.response()

@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from captioning.bayes import ENOUGH, NaiveBayes, OtherEncoder, Space, StatisticsDamaged, fit_space
+from captioning.bayes import ENOUGH, NaiveBayes, Space, StatisticsDamaged, fit_space
+from captioning.registry import OtherEncoder
 
 WIDTH = 60
 ENCODER = ("vgg16", "12345678")

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioning.bayes import NaiveBayes, OtherEncoder, fit_space
+from captioning.bayes import NaiveBayes, fit_space
+from captioning.registry import OtherEncoder, check_encoder
 from captioning.similarity import pooled
-from captioning.taggers import Annotator, MultiLabel, Tagger, Teachable, Terms, check_encoder
+from captioning.taggers import Annotator, MultiLabel, Tagger, Teachable, Terms
 from tests.captioning.test_bayes import ENCODER, WIDTH, photos
 
 CAPTIONS = ["A black dog runs on the grass .", "Two dogs run", "a girl sits , a dog runs !", "", "xyzzy", "a I"]
