@@ -2,9 +2,12 @@
 import csv
 import os
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,24 +16,31 @@ from tqdm import tqdm
 
 from captioning.registry import ModelDamaged, ModelMissing
 from imagesearch import archive as archives
+from imagesearch import collecting, importer, openverse, renewal
 from imagesearch import demo as demonstration
-from imagesearch import importer, renewal
 from imagesearch.bootstrap import Services, build
+from imagesearch.collecting import Collector
 from imagesearch.config import Settings
 from imagesearch.doctor import Doctor, Finding
 from imagesearch.errors import ServiceError
+from imagesearch.fetching import Fetcher, Limits, Stopped
+from imagesearch.importer import Importer
 from imagesearch.keys import SCOPES
 from imagesearch.pool import interruptible
 from imagesearch.search import Cut, Filters
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended, as shells give it
+AT_ONCE = 8  # threads that fetch: most of the time they wait for a server
 SHOWN = 10  # examples of a finding
 
 file_in = click.Path(exists=True, dir_okay=False, path_type=Path)
 file_out = click.Path(dir_okay=False, writable=True, path_type=Path)
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), default=CORES, show_default="one a core",
                            metavar="N", help="Threads that work at once.")
+report_option = click.option("--report", type=file_out, help="Write the bad files and why to this CSV.")
+private_option = click.option("--allow-private", "private", is_flag=True,
+                              help="Fetch from this machine and its own network too.")
 
 
 class Commands(click.Group):
@@ -67,49 +77,129 @@ def bar(items: Iterable[Any], total: int | None, unit: str = "img") -> "tqdm[Any
 
 
 def tell(line: str) -> None:
-    """A line to standard error, above the progress bar."""
-    tqdm.write(line.encode("utf-8", "backslashreplace").decode(), file=sys.stderr)
+    """A line to standard error, above the progress bar; names and URLs may be a stranger's."""
+    shown = line.encode("utf-8", "backslashreplace").decode()
+    tqdm.write("".join(c if c.isprintable() else "?" for c in shown), file=sys.stderr)
 
 
 # ---- photos in ---------------------------------------------------------------------------------------
 
 @main.command("import")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--from-urls", "urls", type=click.File("rb"), metavar="FILE",
+              help="Fetch the pictures that FILE names instead; `-` reads standard input.")
 @click.option("--captions", type=file_in, help="A captions file to use instead of those beside the photos.")
-@click.option("--caption-column", metavar="NAME", help="Which column of it holds the captions.")
+@click.option("--caption-column", metavar="NAME", help="Which column of it, or of the URLs' table, holds the captions.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Only the first N photos.")
-@click.option("--report", type=file_out, help="Write the bad files and why to this CSV.")
-@jobs_option
-def import_(folder: Path, captions: Path | None, caption_column: str | None, limit: int | None,
-            report: Path | None, jobs: int) -> None:
-    """Import every photo below FOLDER.
+@private_option
+@report_option
+@click.option("--jobs", type=click.IntRange(1, 64), metavar="N",
+              help=f"Threads that work at once.  [default: one a core; {AT_ONCE} with --from-urls]")
+def import_(folder: Path | None, urls: IO[bytes] | None, captions: Path | None, caption_column: str | None,
+            limit: int | None, private: bool, report: Path | None, jobs: int | None) -> None:
+    """Import every photo below FOLDER, or those that a list of URLs names.
 
     Captions are taken from files that lie beside the photos, in their folder or one above: descriptions.txt or
     captions.txt (lines `NAME CAPTION`), captions.csv (a header naming an image and a caption column, or these two
     columns) or captions.tsv. Of several lines for one photo the first counts. Photos without a line are described
     by the model.
 
-    Run again after a stop, a crash or Ctrl-C it goes on where it was: photos already stored, by their bytes, are
-    skipped, and only what was reported as stored is stored. A caption in a file takes the place of one a model
-    wrote, never of one a person wrote.
+    A list of URLs has one a line, with a caption behind a tab if there is one; empty lines and lines that begin with
+    # are passed over. Or it is a table (CSV or TSV) whose header names `url` and any of `caption`, `title`, `author`,
+    `licence`, `licence_url` and `page`: they are kept with the picture, and `export` gives them. Only http and https
+    are fetched, at most two at once from a host, which may ask for patience (Retry-After). Addresses of this machine
+    and its network are refused. robots.txt is not asked: it is for robots that follow links, not for what a person
+    lists. Connections are direct, without a proxy.
 
-    Bad files are named and skipped. Exit status: 0 when every photo is in, 1 when some are bad, 130 after Ctrl-C.
+    Run again after a stop, a crash or Ctrl-C it goes on where it was: photos already stored, by their bytes, are
+    skipped (URLs without fetching them again), and only what was reported as stored is stored. A caption in a file
+    takes the place of one a model wrote, never of one a person wrote.
+
+    Bad files and URLs are named and skipped. Exit status: 0 when every photo is in, 1 when some are bad, 130 after
+    Ctrl-C.
     """
+    if (folder is None) == (urls is None):
+        raise click.UsageError("give either a FOLDER or --from-urls FILE")
+    if urls is None and private:
+        raise click.UsageError("--allow-private goes with --from-urls")
+    if urls and captions:
+        raise click.UsageError("--captions goes with a FOLDER; captions of URLs stand in their list, behind a tab or "
+                               "in a column")
     service = services()
-    found = importer.look(folder, captions, caption_column, without=[service.storage.root])
-    total = min(len(found.files), limit or len(found.files))
-    click.echo(f"{len(found.files):,} photos found" + (f", {found.others:,} other files left out" * bool(found.others)))
+    if urls:
+        sources = collecting.read(getattr(urls, "name", "standard input"), urls.read(), caption_column)
+        wanted = collecting.Wanted.of(sources, limit)
+        click.echo(f"{len(wanted.files):,} URLs")
+        _take_in(lambda stop: Collector(service.library, wanted, fetcher(service, private, stop)), report,
+                 jobs or AT_ONCE)
+    elif folder:
+        found = importer.look(folder, captions, caption_column, without=[service.storage.root])
+        others = f", {found.others:,} other files left out" * bool(found.others)
+        click.echo(f"{len(found.files):,} photos found{others}")
+        _take_in(lambda _: Importer(service.library, found), report, jobs or CORES, limit)
+
+
+@main.command()
+@click.argument("query")
+@click.option("--from", "place", type=click.Choice(["openverse"]), required=True,
+              help="Whom to ask. The words of QUERY go there.")
+@click.option("--limit", type=click.IntRange(1, openverse.MOST), default=20, show_default=True, metavar="N",
+              help=f"At most N photos, of {openverse.MOST} that Openverse shows.")
+@click.option("--licence", "licences", metavar="CODE,…", default=",".join(openverse.FREE), show_default=True,
+              help=f"Only under these licences, of {', '.join(openverse.LICENCES)}.")
+@click.option("--titles", is_flag=True, help="Take their titles for captions; else the model describes them.")
+@private_option
+@report_option
+@click.option("--jobs", type=click.IntRange(1, 64), metavar="N", default=AT_ONCE, show_default=True,
+              help="Threads that work at once.")
+def collect(query: str, place: str, limit: int, licences: str, titles: bool, private: bool, report: Path | None,
+            jobs: int) -> None:
+    """Find photos under open licences on the web, and import them.
+
+    Asks Openverse (OPENVERSE_URL) for QUERY and fetches what it finds as `import --from-urls` does, from the sites
+    where the photos lie. Title, author, licence and page are kept with each photo, and `export` gives them: all
+    licences but cc0 and pdm want the author named, `nc` forbids commerce, `nd` changes, `sa` wants what you make of it
+    under the same licence. Openverse gathers them from others: look at a photo's page before you publish it.
+
+    Run again it fetches only what is not here yet. Exit status as of `import`.
+    """
+    chosen = [code.strip().lower() for code in licences.split(",") if code.strip()]
+    if odd := [code for code in chosen if code not in openverse.LICENCES]:
+        raise click.BadParameter(f"{odd[0]!r} is none of {', '.join(openverse.LICENCES)}", param_hint="--licence")
+    service = services()
+    settings = service.settings
+
+    def found(stop: threading.Event) -> Importer:
+        fetch = fetcher(service, private, stop)
+        sources = list(openverse.search(fetch, settings.openverse_url, query, limit, chosen or openverse.FREE,
+                                        settings.openverse_token, titles))
+        wanted = collecting.Wanted.of(sources)
+        click.echo(f"{len(wanted.files):,} photos found by {place}")
+        return Collector(service.library, wanted, fetch)
+
+    _take_in(found, report, jobs)
+
+
+def fetcher(service: Services, private: bool, stop: threading.Event) -> Fetcher:
+    return Fetcher(Limits(service.settings.max_upload_bytes), private, stop)
+
+
+def _take_in(make: Callable[[threading.Event], Importer], report: Path | None, jobs: int,
+             limit: int | None = None) -> None:
+    """Runs an importer before the user's eyes, and leaves with its exit status."""
     bad, counts = [], Counter[str]()
-    with interruptible() as stop:
-        outcomes = importer.Importer(service.library, found).run(jobs, limit, stop)
-        for outcome in bar(outcomes, total + len(found.bad)):
+    with interruptible() as stop, suppress(Stopped):
+        work = make(stop)
+        found = work.folder
+        total = min(len(found.files), limit or len(found.files))
+        for outcome in bar(work.run(jobs, limit, stop), total + len(found.bad)):
             counts[outcome.kind] += 1
             if outcome.kind == "bad":
                 bad.append(outcome)
                 tell(f"{outcome.path}: {outcome.reason}")
+        _tell_unnamed(found, whole=sum(counts.values()) >= total and not limit)
     if report:
         _write_report(report, bad)
-    _tell_unnamed(found, whole=sum(counts.values()) >= total and not limit)
     click.echo(importer.summary(counts))
     _leave(stop.is_set(), bool(bad), "run the same command again to go on")
 
@@ -335,8 +425,8 @@ def export(output: IO[str], target: Path | None, query: str, subject: tuple[str,
             return
         images = ((hit.image for hit in exporting.found(service, query, filters, Cut(), limit).hits)
                   if query or filters else exporting.every(service))
-        for _, image in zip(range(limit) if limit else iter(int, 1), images, strict=False):
-            output.write(exporting.line(image) + "\n")
+        for line in exporting.lines(service, islice(images, limit)):
+            output.write(line + "\n")
 
 
 # ---- lessons -----------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ class Settings:
     max_pixels: int = setting(50_000_000, "largest picture accepted, width × height")
     speech_voice: str = setting("en", "eSpeak NG's voice that speaks captions: `en`, `en-us`, `de`, `en+f3`, …")
     speech_speed: int = setting(165, "words per minute it speaks, 80 to 450")
+    openverse_url: str = setting("https://api.openverse.org/v1/", "where `collect` looks for pictures")
+    openverse_token: str = setting("", "an access token for it; without one it allows fewer requests")
     log_level: str = setting("INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
 
     @property

@@ -1,10 +1,10 @@
 """What is stored, for other programs, in the API's own shape: JSON lines, or a ZIP of originals."""
 import json
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,7 +16,7 @@ from imagesearch.errors import NotFound
 from imagesearch.records import Record
 from imagesearch.search import Cut, Filters, Hit, Results
 from imagesearch.web import schemas
-from imagesearch.web.zips import safe_name
+from imagesearch.web.zips import credits, safe_name
 
 CHUNK = 100  # a page of the API has no more
 
@@ -51,8 +51,14 @@ def shapes() -> Iterator[None]:
         yield
 
 
-def line(image: Record) -> str:
-    return schemas.Image.of(image).model_dump_json()
+def lines(services: Services, images: Iterable[Record]) -> Iterator[str]:
+    """A line of JSON each; with `origins`, as `GET /images/ID/origins` gives them, where it was collected."""
+    images = iter(images)
+    while chunk := list(islice(images, CHUNK)):
+        came_from = credits(services.database, chunk)
+        for image in chunk:
+            yield json.dumps(schemas.Image.of(image).model_dump(mode="json") | came_from.get(image.number, {}),
+                             ensure_ascii=False, separators=(",", ":"))
 
 
 def write_zip(services: Services, target: Path, search: Callable[[], Results],
@@ -64,8 +70,10 @@ def write_zip(services: Services, target: Path, search: Callable[[], Results],
     answer = schemas.Results(
         results=[schemas.Result.of(hit) for hit in results.hits], total=results.total, cutoff=results.cutoff,
         next=None, took_ms=round((perf_counter() - started) * 1000, 2)).model_dump(mode="json")
+    came_from = credits(services.database, [hit.image for hit in results.hits])
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for rank, hit, result in zip(count(1), results.hits, answer["results"], strict=False):
+            result["image"] |= came_from.get(hit.image.number, {})
             _put(archive, services, rank, hit.image, result)
             progress(1)
         archive.writestr("results.json", json.dumps(answer, indent=1, ensure_ascii=False))

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from flask import Response, request, send_file
 
 from captioning.images import MEDIA_TYPES
+from imagesearch import origins
 from imagesearch.errors import Changed, Invalid, NotFound
 from imagesearch.records import Shown
 from imagesearch.web import schemas
@@ -85,6 +86,20 @@ def get_file(path: schemas.ImagePath) -> Response:
     answer.headers["Content-Security-Policy"] = NEVER_RUN
     answer.headers["Cache-Control"] = FOR_EVER
     return answer
+
+
+@api.get("/images/<id>/origins", responses={
+    **answers(schemas.Origins, {200: "The first first; none for an image that was uploaded."}), **refusals(404)})
+def get_origins(path: schemas.ImagePath) -> Response:
+    """Where an image came from
+
+    URL, title, author and licence of an image that was collected from the web, as they were given there: what it takes
+    to credit its author.
+    """
+    number = services().library.get(path.id).number
+    with services().database.read() as session:
+        kept = origins.of_images(session, [number]).get(number, [])
+    return schemas.Origins(origins=[schemas.Origin.of(origin) for origin in kept]).response()
 
 
 @api.get("/images/<id>/thumbnail", openapi_extensions=request_headers("If-None-Match"), responses={

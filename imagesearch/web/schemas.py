@@ -283,6 +283,27 @@ class Image(Answer):
             created_at=image.created_at, updated_at=image.updated_at)
 
 
+class Origin(Answer):
+    """A place on the web that an image was fetched from, and what was said of it there."""
+
+    url: str
+    title: str | None
+    author: str | None
+    licence: str | None = Field(description="As it was given, for example `CC BY-SA 4.0`.")
+    licence_url: str | None
+    page: str | None = Field(description="Where a person can look at it.")
+    fetched_at: datetime
+
+    @classmethod
+    def of(cls, kept: db.Origin) -> Self:
+        return cls(url=kept.url, title=kept.title, author=kept.author, licence=kept.licence,
+                   licence_url=kept.licence_url, page=kept.page, fetched_at=kept.fetched_at)
+
+
+class Origins(Answer):
+    origins: list[Origin]
+
+
 class Listing(Answer):
     images: list[Image]
     total: int

@@ -4,15 +4,18 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import PurePath
 from tempfile import SpooledTemporaryFile
+from typing import Any
 
 from flask import Response, send_file
 
 from captioning.images import EXTENSIONS
+from imagesearch.db import Database
 from imagesearch.errors import NotFound
+from imagesearch.origins import of_images
 from imagesearch.records import Record
 from imagesearch.search import Hit
 from imagesearch.web.lifecycle import services
-from imagesearch.web.schemas import Results
+from imagesearch.web.schemas import Origin, Results
 
 IN_MEMORY = 32 * 2**20  # bytes; more goes to the disk
 FORBIDDEN = '<>:"/\\|?*'  # in a filename, on one system or another
@@ -22,15 +25,26 @@ def response(hits: Sequence[Hit], results: Results) -> Response:
     """Stored, not deflated: photos do not get smaller. `results.json` names each result's file, null for a lost one."""
     file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - the response closes it
     listed = results.model_dump(mode="json")
+    came_from = credits(services().database, [hit.image for hit in hits])
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for rank, (hit, result) in enumerate(zip(hits, listed["results"], strict=True), 1):
             result["file"] = _put(archive, rank, hit.image)
+            result["image"] |= came_from.get(hit.image.number, {})
         archive.writestr("results.json", json.dumps(listed, indent=1, ensure_ascii=False))
     size = file.tell()
     file.seek(0)
     answer = send_file(file, "application/zip", as_attachment=True, download_name="results.zip")
     answer.content_length = size
     return answer
+
+
+def credits(database: Database, images: Sequence[Record]) -> dict[int, dict[str, Any]]:
+    """By number, `origins` as `GET /images/ID/origins` gives them, of those images that were collected from the web:
+    who gives the files away has to name their authors."""
+    with database.read() as session:
+        found = of_images(session, [image.number for image in images])
+    return {number: {"origins": [Origin.of(one).model_dump(mode="json") for one in those]}
+            for number, those in found.items()}
 
 
 def _put(archive: zipfile.ZipFile, rank: int, image: Record) -> str | None:

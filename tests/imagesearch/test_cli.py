@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import os
 import signal
@@ -10,15 +11,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from imagesearch.bootstrap import build
 from imagesearch.cli import main
-from imagesearch.db import Vector
+from imagesearch.db import Origin, Vector
 from imagesearch.doctor import Doctor
+from imagesearch.importer import BATCH
+from tests.imagesearch.sites import serving
+from tests.imagesearch.web.asking import fetched
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["backup", "demo", "doctor", "export", "import", "keys", "lessons", "recaption", "reindex", "restore"]
+COMMANDS = ["backup", "collect", "demo", "doctor", "export", "import", "keys", "lessons", "recaption", "reindex",
+            "restore"]
 
 
 @pytest.fixture
@@ -65,6 +70,82 @@ def test_import_takes_a_captions_file_and_a_limit(run, folder, tmp_path, service
     assert [image.caption for image in services.library.page(9).images] == ["eine Katze"]
     wrong = run("import", folder, "--captions", tmp_path / "mine.tsv", "--caption-column", "fr")
     assert (wrong.exit_code, "no column 'fr'" in wrong.output) == (1, True)
+
+
+@pytest.fixture
+def site(photo):
+    with serving() as site:
+        for name in ("chelsea.png", "rocket.jpg", "coffee.png"):
+            site[f"/{name}"] = photo(name)
+        yield site
+
+
+def test_import_fetches_what_a_list_names_and_tells_of_each_that_is_bad(run, site, tmp_path):
+    urls = tmp_path / "urls.txt"
+    urls.write_text(f"# mine\n{site.url('/chelsea.png')}\tan orange cat\n{site.url('/missing.jpg')}\n")
+    refused = run("import", "--from-urls", urls)
+    assert (refused.exit_code, refused.stdout.splitlines()) == (1, ["2 URLs", "2 bad"])
+    assert "an address of this machine or a private network; --allow-private" in refused.stderr
+    done = run("import", "--from-urls", urls, "--allow-private", "--report", tmp_path / "bad.csv")
+    assert (done.exit_code, done.stdout.splitlines()) == (1, ["2 URLs", "1 stored, 1 bad"])
+    assert f"{site.url('/missing.jpg')}: answered 404 Not Found" in done.stderr
+    assert (tmp_path / "bad.csv").read_text().splitlines()[1] == f"{site.url('/missing.jpg')},answered 404 Not Found"
+    again = run("import", "--from-urls", urls, "--allow-private", "--limit", 1)
+    assert (again.exit_code, again.stdout.splitlines()) == (0, ["1 URLs", "1 known"])
+    assert site.paths == ["/chelsea.png", "/missing.jpg"]
+
+
+def test_import_reads_urls_from_standard_input(settings, site):
+    done = CliRunner(env={"DATA_DIR": str(settings.data_dir)}).invoke(
+        main, ["import", "--from-urls", "-", "--allow-private"], input=f"{site.url('/coffee.png')}\ta cup\n")
+    assert done.stdout.splitlines()[-1] == "1 stored"
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ([], "either a FOLDER or --from-urls"),
+    ([".", "--from-urls", "/dev/null"], "either a FOLDER or --from-urls"),
+    ([".", "--allow-private"], "--allow-private goes with --from-urls"),
+    (["--from-urls", "/dev/null", "--captions", "/dev/null"], "--captions goes with a FOLDER"),
+])
+def test_import_wants_one_place_to_take_from(run, arguments, said):
+    refused = run("import", *arguments)
+    assert (refused.exit_code, said in " ".join(refused.output.split())) == (2, True)
+
+
+def test_export_and_zip_name_the_author_of_what_was_collected(run, site, tmp_path, client):
+    (tmp_path / "urls.csv").write_text("url,caption,title,author,licence,licence_url,page\n" + ",".join([
+        site.url("/chelsea.png"), "an orange cat", "Chelsea", "Ann", "CC BY 4.0",
+        "https://creativecommons.org/licenses/by/4.0/", "https://a.example/cat"]) + f"\n{site.url('/rocket.jpg')}\n")
+    run("import", "--from-urls", tmp_path / "urls.csv", "--allow-private")
+    cat, = (line for line in map(json.loads, run("export").stdout.splitlines()) if line["filename"] == "chelsea.png")
+    origin, = cat["origins"]
+    assert origin == client.get(f"{cat['url']}/origins").json["origins"][0]
+    assert {k: v for k, v in origin.items() if k not in ("url", "fetched_at")} == {
+        "title": "Chelsea", "author": "Ann", "licence": "CC BY 4.0",
+        "licence_url": "https://creativecommons.org/licenses/by/4.0/", "page": "https://a.example/cat"}
+    run("export", "--zip", tmp_path / "x.zip", "--subject", "cat")
+    answered = fetched(client, "/search/features?subject=cat", Accept="application/zip")
+    for file in (tmp_path / "x.zip", io.BytesIO(answered.data)):
+        with zipfile.ZipFile(file) as archive:
+            assert json.loads(archive.read("results.json"))["results"][0]["image"]["origins"] == [origin]
+    assert client.get("/images/nothing/origins").status_code == 404
+
+
+def test_collect_asks_whom_it_is_told_to_and_imports(run, site, monkeypatch):
+    body = json.dumps({"result_count": 2, "page_count": 1, "page_size": 2, "page": 1, "results": [
+        {"url": site.url(f"/{name}"), "title": name, "creator": "Ann", "license": "by", "license_version": "4.0",
+         "license_url": "https://creativecommons.org/licenses/by/4.0/", "foreign_landing_url": "https://a.example/"}
+        for name in ("chelsea.png", "rocket.jpg")]}).encode()
+    site["/v1/images/"] = body
+    monkeypatch.setenv("OPENVERSE_URL", site.url("/v1/"))
+    assert run("collect", "cat").exit_code == 2
+    assert "'xy' is none of cc0" in run("collect", "cat", "--from", "openverse", "--licence", "by,xy").output
+    done = run("collect", "cat", "--from", "openverse", "--limit", 2, "--licence", "BY", "--allow-private")
+    assert (done.exit_code, done.stdout.splitlines()) == (0, ["2 photos found by openverse", "2 stored"])
+    assert site.paths[0] == "/v1/images/?q=cat&license=by&page=1&page_size=2"
+    site["/v1/images/"] = (500, {}, b"")
+    failed = run("collect", "cat", "--from", "openverse", "--allow-private")
+    assert (failed.exit_code, "answered 500 Internal Server Error" in failed.output) == (1, True)
 
 
 def test_demo_fills_the_service_and_again_changes_nothing(run, services):
@@ -164,9 +245,9 @@ def many(tmp_path, photo) -> Path:
     return root
 
 
-def ended_in_the_middle(settings, folder: Path, number: int, stored: int) -> int:
+def ended_in_the_middle(settings, number: int, stored: int, *arguments: str | Path) -> int:
     """Imports in a process of its own, sends it a signal once so many are stored; returns its exit status."""
-    process = subprocess.Popen([sys.executable, "-m", "imagesearch", "import", str(folder)], cwd=ROOT,
+    process = subprocess.Popen([sys.executable, "-m", "imagesearch", "import", *map(str, arguments)], cwd=ROOT,
                                env={**os.environ, "DATA_DIR": str(settings.data_dir)},
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     services = build(settings)
@@ -183,7 +264,7 @@ def ended_in_the_middle(settings, folder: Path, number: int, stored: int) -> int
 
 @pytest.mark.parametrize("stored", [1, 17])
 def test_a_killed_import_is_gone_on_with_and_stores_nothing_twice(run, settings, many, stored):
-    assert ended_in_the_middle(settings, many, signal.SIGKILL, stored) == -signal.SIGKILL
+    assert ended_in_the_middle(settings, signal.SIGKILL, stored, many) == -signal.SIGKILL
     services = build(settings)
     before = {image.id for image in services.library.page(100).images}
     assert 0 < len(before) < 48
@@ -200,9 +281,28 @@ def test_a_killed_import_is_gone_on_with_and_stores_nothing_twice(run, settings,
 
 
 def test_ctrl_c_ends_an_import_cleanly(run, settings, many):
-    assert ended_in_the_middle(settings, many, signal.SIGINT, 1) == 130
+    assert ended_in_the_middle(settings, signal.SIGINT, 1, many) == 130
     assert run("doctor").exit_code == 0
     assert run("import", many).output.splitlines()[-1].endswith("known")
+
+
+def test_a_killed_collection_is_gone_on_with_and_fetches_nothing_twice(run, settings, many, site, tmp_path):
+    for photo in many.glob("*.jpg"):
+        site[f"/{photo.name}"] = photo.read_bytes()
+    urls = tmp_path / "urls.txt"
+    urls.write_text("".join(f"{site.url(f'/{n:03}.jpg')}\tpicture number {n}\n" for n in range(48)))
+    assert ended_in_the_middle(settings, signal.SIGKILL, 17, "--from-urls", urls, "--allow-private") == -signal.SIGKILL
+    services = build(settings)
+    assert 0 < (before := services.library.count()) < 48
+    with services.database.read() as session:
+        known = set(session.scalars(select(Origin.url)))
+    site.asked.clear()
+    assert run("import", "--from-urls", urls, "--allow-private").exit_code == 0
+    assert len(known) >= before - BATCH
+    assert sorted(site.paths) == [f"/{n:03}.jpg" for n in range(48) if site.url(f"/{n:03}.jpg") not in known]
+    assert {image.caption for image in services.library.page(100).images} == {f"picture number {n}" for n in range(48)}
+    assert run("doctor", "--repair", "--checksums").exit_code == 0
+    services.database.engine.dispose()
 
 
 def test_no_command_loads_a_training_framework_and_help_loads_no_model():
