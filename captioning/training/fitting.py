@@ -256,13 +256,13 @@ def save_card(name: str, path: Path, settings: dict[str, Any], dimension: int, f
 
 
 def rescored(name: str, scores: Scores, folder: Path) -> None:
-    """The card with what was measured."""
+    """The card with what was measured, beside what else is known of it."""
     card = registry.card(name, folder)
     values: dict[str, Any] = {score: round(value, 4) for score, (value, _) in scores.items()}
     each = next((each for _, each in scores.values() if each), None)
     if each:
         values["average precision"] = {tag: round(value, 3) for tag, value in each.items()}
-    replace(card, scores=values).save(folder)
+    replace(card, scores={**card.scores, **values}).save(folder)
 
 
 def _command() -> str:

@@ -28,7 +28,7 @@ from captioning import images, registry
 from captioning.bayes import Tag
 from captioning.similarity import pooled
 from captioning.taggers import Annotator, Tagger
-from captioning.training import datasets, fitting, labels
+from captioning.training import datasets, fitting, labels, shipping
 from captioning.training.classes import accuracy, read_classes, vectors_of
 from captioning.training.datasets import Photo
 from captioning.training.fitting import Tagged
@@ -167,7 +167,8 @@ def add_row(path: Path, tagger: str, encoder: dict[str, Any], data: str, photos:
 
 
 def classes(a: argparse.Namespace) -> None:
-    """Naive Bayes on a folder a class: learns `train/`, is asked about `val/`."""
+    """Naive Bayes on a folder a class: learns `train/`, is asked about `val/`. The scores go into its tagger's card, if
+    that is of this encoder."""
     encoder = registry.load(a.encoder, a.models)
     data = read_classes(a.data, a.per_class)
     known, asked = (vectors_of(encoder, part, a.cache, a.threads) for part in (data.train, data.val))
@@ -176,6 +177,12 @@ def classes(a: argparse.Namespace) -> None:
     for score, (value, each) in found.items():
         print(f"naive Bayes on {a.data.name}, {encoder.name}, {score}: {value:.4f}")
         add_row(a.results, "naive Bayes", settings, a.data.name, len(asked), score, value, each)
+    if fitting.BAYES in _installed(a.models):
+        card = registry.card(fitting.BAYES, a.models)
+        if registry.original(encoder.card) == (card.settings["encoder"], card.settings["encoder_version"]):
+            scores = {"classes": len({example.label for example in data.train}), "pictures learnt": len(known),
+                      "pictures asked": len(asked), **{score: round(value, 4) for score, (value, _) in found.items()}}
+            shipping.rescored(card, {f"classes of {a.data.name}": scores}, a.models)
 
 
 # Using

@@ -1,10 +1,13 @@
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from captioning import registry
+from captioning.training import taggers
 from captioning.training.classes import Example, accuracy, read_classes
 from tests.captioning.test_bayes import ENCODER, photos
 
@@ -51,6 +54,21 @@ def test_a_class_that_cannot_be_learnt_is_named(folder: Path) -> None:
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected train/CLASS"):
         read_classes(tmp_path)
+
+
+@pytest.mark.parametrize("version", ["00000000", registry.card("vgg16").version])
+def test_the_scores_go_into_the_card_if_it_is_of_this_encoder(folder: Path, tmp_path: Path, version: str) -> None:
+    for path in registry.MODELS.glob("*.*"):
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "tags-bayes.json").unlink()
+    card = registry.card("tags-bayes")
+    card = replace(card, settings={**card.settings, "encoder_version": version})
+    card.save(tmp_path)
+    taggers.main(["classes", str(folder), "--models", str(tmp_path), "--cache", str(tmp_path), "--threads", "1",
+                  "--results", str(tmp_path / "results.csv")])
+    scores = registry.card("tags-bayes", tmp_path).scores
+    assert scores["mean average precision"] == card.scores["mean average precision"]
+    assert ("top-10" in scores.get("classes of data", {})) == (version != "00000000")
 
 
 def test_naive_bayes_tells_classes_apart_and_chance_does_not() -> None:
