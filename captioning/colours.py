@@ -55,7 +55,12 @@ class Colour:
 
 def dominant(image: Image.Image, count: int = 5) -> list[Colour]:
     """The `count` largest named colours of `image`, largest first, each at least `MIN_SHARE` of the picture."""
-    return [colour for colour in palette(image)[:count] if colour.share >= MIN_SHARE]
+    return largest(palette(image), count)
+
+
+def largest(seen: Sequence[Colour], count: int = 5) -> list[Colour]:
+    """`dominant` of a picture whose `palette` is known."""
+    return [colour for colour in seen[:count] if colour.share >= MIN_SHARE]
 
 
 def palette(image: Image.Image) -> list[Colour]:

@@ -112,7 +112,9 @@ class Teachable:
         old = [place for place, tag in enumerate(tags) if tag in self._column]
         new = [place for place, tag in enumerate(tags) if tag not in self._column]
         found = np.zeros((len(vectors), len(tags))) if base is None else base.astype(float)
-        if base is None and old:
+        if base is None and len(old) == len(self.trained.names) and tags[:len(old)] == self.trained.names:
+            found[:, :len(old)] = self.trained.log_odds(vectors)
+        elif base is None and old:
             found[:, old] = self.trained.log_odds(vectors, [self._column[tags[place]] for place in old])
         if new:
             found[:, new] = self.lessons.log_odds(vectors, [tags[place] for place in new])
@@ -132,7 +134,8 @@ class Teachable:
     def tags_of(self, vectors: np.ndarray) -> list[list[Tag]]:
         """The tags of many pictures, (N, D)."""
         names = self.names
-        thresholds = np.array([self.threshold(name) for name in names])
+        known = self.trained.threshold.astype(float)
+        thresholds = np.concatenate([known, np.full(len(names) - len(known), self.NEW_THRESHOLD)])
         return [_chosen(names, row, thresholds) for row in sigmoid(self.log_odds(vectors, names))]
 
     def _correction(self, vectors: np.ndarray, tags: Sequence[str]) -> np.ndarray:

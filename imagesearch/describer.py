@@ -40,7 +40,8 @@ class Describer:
         self.encoder, self.captioner, self.joint, self.taggers = encoder, captioner, joint, taggers
         self.detail = 2 * encoder.side  # pixels of a shorter side that are worth decoding
         self.similar_space = f"{encoder.name}@{encoder.version}"
-        quantised = f"-{encoder.card.version}" if "stands_for" in encoder.card.settings else ""  # two encoders, one joint
+        # two encoders with one joint model are two spaces
+        quantised = f"-{encoder.card.version}" if "stands_for" in encoder.card.settings else ""
         self.joint_space = f"{joint.name}@{joint.version}{quantised}" if joint else None
         self.pooled_space = f"{encoder.name}-pooled@{encoder.card.version}" if taggers else None
         self.caption_model = f"{captioner.name}@{captioner.version}"
@@ -65,13 +66,14 @@ class Describer:
         if self.pooled_space:
             vectors[self.pooled_space] = pooled(encoding.map)
         with stage("colours"):
-            palette = colours.dominant(image)
+            palette = colours.palette(image)
+            largest = colours.largest(palette)
         if not caption:
-            return Description(vectors, palette, characteristics=characteristics.from_caption(human_caption or ""))
+            return Description(vectors, largest, characteristics=characteristics.from_caption(human_caption or ""))
         with stage("caption"):
             written = self.captioner.caption(encoding.map)
-        return Description(vectors, palette, written.text, self.caption_model, written.confidence,
-                           characteristics.from_caption(written.text, colours.palette(image)))
+        return Description(vectors, largest, written.text, self.caption_model, written.confidence,
+                           characteristics.from_caption(written.text, palette))
 
     def vector(self, image: Image.Image) -> np.ndarray:
         """(d,) float32 for a comparison with stored pictures."""

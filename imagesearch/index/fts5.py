@@ -13,6 +13,8 @@ from imagesearch.index.words import STOP_WORDS, asked, terms, words
 
 STEMMED = "{caption tags characteristics} : "
 MOST_TERMS = 32  # of a query that are looked up; more words than any caption has
+PUT = sql("REPLACE INTO words (rowid, caption, tags, characteristics, spelt) VALUES (:n, :c, :t, :h, :s)")
+CHANGED = sql("REPLACE INTO words_changes (image_number) VALUES (:n)")
 CHANGES = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, "
               "w.caption || ' ' || w.tags || ' ' || w.characteristics AS terms FROM words_changes c "
               "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
@@ -34,14 +36,13 @@ class FTS5Index:
         self._postings = Postings()
 
     def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
-        self.remove(session, number)
         columns = _columns(caption, tags, characteristics)
-        session.execute(sql("INSERT INTO words (rowid, caption, tags, characteristics, spelt) "
-                            "VALUES (:n, :c, :t, :h, :s)"), dict(zip("ncths", [number, *columns], strict=True)))
+        session.connection().execute(PUT, dict(zip("ncths", [number, *columns], strict=True)))
+        session.connection().execute(CHANGED, {"n": number})
 
     def remove(self, session: Session, number: int) -> None:
         session.execute(sql("DELETE FROM words WHERE rowid = :n"), {"n": number})
-        session.execute(sql("REPLACE INTO words_changes (image_number) VALUES (:n)"), {"n": number})
+        session.execute(CHANGED, {"n": number})
 
     def search(self, session: Session, text: str, among: Collection[int] | None = None) -> TextHits:
         with self._lock:
