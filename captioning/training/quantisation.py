@@ -161,8 +161,7 @@ def ship(of_: registry.Card, file: Path, models: Path, calibrated: int, figures:
     sha256 = registry.digest(models / f"{name}.xml")
     card = registry.Card(name, "encoder", registry.version(sha256, settings), f"{name}.xml", sha256, of_.dimension,
                          f"{of_.name} {of_.version}; its ranges from {calibrated} photos", of_.split,
-                         shipping.command_line().replace("captioning.training", "captioning.training export", 1),
-                         figures, of_.licence, settings)
+                         shipping.command_line(), figures, of_.licence, settings)
     card.save(models)
     return card
 
