@@ -23,7 +23,8 @@ from imagesearch.collecting import Collector
 from imagesearch.config import Settings
 from imagesearch.doctor import Doctor, Finding
 from imagesearch.errors import ServiceError
-from imagesearch.fetching import Fetcher, Limits, Stopped
+from imagesearch.fetching import Fetcher, Limits
+from imagesearch.hosts import Stopped
 from imagesearch.importer import Importer
 from imagesearch.keys import SCOPES
 from imagesearch.pool import interruptible

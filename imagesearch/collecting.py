@@ -15,7 +15,8 @@ from imagesearch import descriptions, origins
 from imagesearch.annotations import Annotation
 from imagesearch.db import Image, Origin
 from imagesearch.errors import Invalid, ServiceError, TooLarge
-from imagesearch.fetching import Fetcher, Stopped
+from imagesearch.fetching import Fetcher
+from imagesearch.hosts import Stopped
 from imagesearch.importer import Folder, Importer, Outcome
 from imagesearch.library import Library, Prepared
 from imagesearch.origins import Source

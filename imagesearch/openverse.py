@@ -5,7 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from imagesearch.errors import Invalid
-from imagesearch.fetching import Fetcher, Unfetched
+from imagesearch.fetching import Fetcher
+from imagesearch.hosts import Unfetched
 from imagesearch.origins import Source
 
 LICENCES = ("cc0", "pdm", "by", "by-sa", "by-nc", "by-nd", "by-nc-sa", "by-nc-nd", "sampling+", "nc-sampling+")

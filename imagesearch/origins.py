@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from imagesearch.db import Origin
 
+ADDRESSES = ("licence_url", "page")
 AT_ONCE = 1000  # images asked for in one query; SQLite takes 32,766 values
 LONGEST = 500  # characters of a title, a name or a page's address; the rest is cut off
 
@@ -27,9 +28,12 @@ class Source:
 
     @classmethod
     def of(cls, url: str, caption: str | None = None, **said: str | None) -> Self:
-        """Of a stranger's words: without a fragment, with no more than a line of printable text each."""
-        return cls(url.strip().partition("#")[0], (caption and caption.strip()) or None,
-                   **{name: _line(text) for name, text in said.items()})
+        """Of a stranger's words: without a fragment, with no more than a line of printable text each, and addresses
+        (`licence_url`, `page`) only of the web, as somebody will make links of them."""
+        kept = {name: _line(text) for name, text in said.items()}
+        return cls(url.strip().partition("#")[0], (caption or "").strip() or None, **{
+            name: text for name, text in kept.items()
+            if name not in ADDRESSES or (text or "").lower().startswith(("http://", "https://"))})
 
     def said(self) -> dict[str, str]:
         """What an `Origin` keeps of it beside the URL, as far as it is known."""

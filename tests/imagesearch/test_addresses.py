@@ -1,4 +1,8 @@
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imagesearch.addresses import Network, Refused, Target, reach
 
@@ -38,6 +42,14 @@ def test_a_url_that_is_none_or_means_something_else_is_refused(url, said):
 ])
 def test_a_url_has_one_form(url, same):
     assert Target.of(url).url == same
+
+
+@given(st.text() | st.builds("http://{}/{}".format, st.text(), st.text()))
+def test_any_text_is_a_url_or_refused_and_its_form_is_stable(text):
+    with contextlib.suppress(Refused):
+        target = Target.of(text)
+        assert Target.of(target.url) == target
+        assert target.url.isascii()
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1:248:1893:25c8:1946",

@@ -16,7 +16,8 @@ from imagesearch.config import Settings
 from imagesearch.db import Image, Origin
 from imagesearch.doctor import Doctor
 from imagesearch.errors import Invalid, ServiceError
-from imagesearch.fetching import Fetcher, Limits, Unfetched
+from imagesearch.fetching import Fetcher, Limits
+from imagesearch.hosts import Unfetched
 from imagesearch.origins import Source
 from imagesearch.pool import interruptible
 from tests.imagesearch.sites import Asked, Site, serving
@@ -81,8 +82,10 @@ def test_an_empty_list_is_no_trouble_and_a_row_without_a_url_is_named():
 
 
 def test_what_strangers_say_is_kept_as_a_line_of_text():
-    source = Source.of("http://a/", author=" Ann\x1b[31m\n", title="x" * 600, licence=" ")
+    source = Source.of("http://a/", author=" Ann\x1b[31m\n", title="x" * 600, licence=" ", page="javascript:alert(1)",
+                       licence_url="HTTPS://a/by")
     assert (source.author, len(source.title or ""), source.licence) == ("Ann[31m", 500, None)
+    assert (source.page, source.licence_url) == (None, "HTTPS://a/by")
 
 
 def test_hosts_take_turns_and_each_url_comes_once():

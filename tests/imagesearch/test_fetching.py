@@ -1,3 +1,4 @@
+import contextlib
 import shutil
 import socket
 import ssl
@@ -10,13 +11,17 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from imagesearch.addresses import Refused
+from imagesearch.addresses import Network, Refused
 from imagesearch.errors import ServiceError, TooLarge
-from imagesearch.fetching import USER_AGENT, Fetcher, Limits, Stopped, Unfetched
+from imagesearch.fetching import USER_AGENT, Fetcher, Limits
+from imagesearch.hosts import Manners, Stopped, Unfetched
 from tests.imagesearch.sites import Asked, Switchboard, serving
 
-QUICK = Limits(bytes=100_000, connect_s=2, silence_s=0.3, whole_s=0.8, redirects=3, patience_s=1.5)
+QUICK = Limits(bytes=100_000, connect_s=2, silence_s=0.3, whole_s=0.8, redirects=3)
+TLS = ssl.create_default_context()  # made once, as it takes 50 ms
 PUBLIC, OTHER = "93.184.216.34", "8.8.8.8"
 
 
@@ -28,7 +33,7 @@ def site():
 
 @pytest.fixture
 def fetcher() -> Fetcher:
-    return Fetcher(QUICK, private=True)
+    return Fetcher(QUICK, private=True, manners=Manners(patience_s=1.5))
 
 
 def trouble(fetcher: Fetcher, url: str) -> str:
@@ -99,6 +104,19 @@ def test_a_redirect_to_something_else_than_http_is_refused_and_told(site, fetche
     site["/"] = (302, {"Location": "file:///etc/passwd"}, b"")
     assert trouble(fetcher, site.url("/")) == (
         "redirects to file:///etc/passwd: only http and https are fetched, not 'file'")
+
+
+@pytest.mark.parametrize(("place", "said"), [
+    ("http://[", "this is no URL"), ("http://a:b/", "this is no URL"), ("//user@other/", "before the @")])
+def test_a_redirect_to_nowhere_is_told(site, fetcher, place, said):
+    site["/"] = (302, {"Location": place}, b"")
+    assert said in trouble(fetcher, site.url("/"))
+
+
+def test_a_redirect_in_utf8_is_understood(site, fetcher):
+    site["/"] = (302, {"Location": "/ä.jpg".encode().decode("latin-1")}, b"")
+    site["/%C3%A4.jpg"] = b"picture"
+    assert fetcher.get(site.url("/")) == b"picture"
 
 
 def test_redirects_in_circles_end(site, fetcher):
@@ -241,6 +259,37 @@ def test_what_is_not_http_or_means_mischief_is_told_in_plain_words(site, fetcher
         fetcher.get(site.url("/"))
 
 
+class Recorded(Network):
+    """Every address answers with these bytes."""
+
+    def __init__(self, answer: bytes):
+        self.answer, self.ends = answer, contextlib.ExitStack()
+
+    def connect(self, address, timeout):
+        ours, theirs = socket.socketpair()
+        self.ends.enter_context(theirs).sendall(self.answer)
+        theirs.shutdown(socket.SHUT_WR)
+        return ours
+
+
+HEADERS = st.sampled_from(["Location", "Content-Length", "Transfer-Encoding", "Retry-After", "Content-Encoding", "X"])
+VALUES = st.sampled_from(["chunked", "0", "-1", "99999999999999999999", "http://[::1", "Mon, 01 Jan 99999 00:00:00 GMT",
+                          "Sun, 06 Nov 1994 08:49:37 +9999", "gzip", "http://127.0.0.1/"]) | st.text(max_size=20)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(status=st.sampled_from([200, 302, 404, 429, 503]) | st.integers(0, 9999),
+       headers=st.lists(st.tuples(HEADERS, VALUES), max_size=4), body=st.binary(max_size=40),
+       raw=st.binary(max_size=40))
+def test_no_answer_whatever_is_more_than_a_trouble_with_its_url(status, headers, body, raw):
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    for answer in (f"HTTP/1.1 {status} X\r\n{head}\r\n".encode() + body, raw):
+        network = Recorded(answer)
+        fetcher = Fetcher(QUICK, private=True, manners=Manners(tries=1), network=network, tls=TLS)
+        with network.ends, contextlib.suppress(ServiceError):
+            assert isinstance(fetcher.get("http://127.0.0.1/"), bytes)
+
+
 # ---- politeness --------------------------------------------------------------------------------------
 
 def first(status: int, headers: dict[str, str], times: int = 1):
@@ -281,6 +330,18 @@ def test_a_host_that_stays_busy_is_given_up(site, fetcher):
     assert trouble(fetcher, site.url("/")) == (
         "answered 503 Service Unavailable 3 times; run the same command again later")
     assert len(site.asked) == 3
+
+
+def test_a_host_that_fails_time_and_again_is_left_alone_until_the_next_run(site, fetcher):
+    site["/silent"], site["/busy"] = silent, first(503, {"Retry-After": "0"}, times=9)
+    hurried = Fetcher(Limits(100_000, silence_s=0.05), private=True)
+    for path in ("/silent",) * 4 + ("/missing",) + ("/silent",) * 4 + ("/busy",):  # a 404 is an answer
+        assert "left alone" not in trouble(hurried, site.url(path))
+    asked = len(site.asked)
+    assert trouble(hurried, site.url("/missing")) == (
+        "127.0.0.1 has failed 5 times in a row and is left alone: run the same command again later")
+    assert len(site.asked) == asked
+    assert trouble(fetcher, site.url("/missing")) == "answered 404 Not Found"
 
 
 def test_no_more_than_two_connections_go_to_one_host(site, fetcher):
