@@ -1,5 +1,5 @@
 """What the models say of one picture."""
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,16 +13,25 @@ from captioning.similarity import pooled
 from imagesearch.telemetry import stage
 
 if TYPE_CHECKING:
-    from captioning.captioner import Captioner
+    from captioning.captioner import Caption, Captioner
     from captioning.encoders import Encoder
     from captioning.joint import Joint
     from captioning.taggers import Teachable
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What one pass of the encoder gave: the map, the vectors made of it, and the picture's named colours."""
+
+    map: np.ndarray  # (7, 7, channels) float32
+    vectors: Mapping[str, np.ndarray]
+    palette: list[Colour]
+
+
+@dataclass(frozen=True)
 class Description:
-    """`vectors`: space → (d,) float32, of length 1 but in the taggers' pooled space. `caption` is None where none was
-    asked for."""
+    """`vectors`: space → (d,) float32, of length 1 but in the taggers' pooled space. `caption` is None where a person
+    wrote one."""
 
     vectors: Mapping[str, np.ndarray]
     colours: list[Colour]
@@ -51,13 +60,8 @@ class Describer:
         """Every vector space a stored picture should be in."""
         return [space for space in (self.similar_space, self.joint_space, self.pooled_space) if space]
 
-    def describe(self, image: Image.Image, caption: bool = True, human_caption: str | None = None) -> Description:
-        """One pass of the encoder, and what follows from it.
-
-        :param image: upright RGB
-        :param caption: whether to write one
-        :param human_caption: what a person wrote; its characteristics are then not doubted by the pixels
-        """
+    def see(self, image: Image.Image) -> Seen:
+        """One pass of the encoder over an upright RGB picture, and what follows from it without words."""
         with stage("encode"):
             encoding = self.encoder.encode(image)
         vectors = {self.similar_space: encoding.vector}
@@ -66,14 +70,33 @@ class Describer:
         if self.pooled_space:
             vectors[self.pooled_space] = pooled(encoding.map)
         with stage("colours"):
-            palette = colours.palette(image)
-            largest = colours.largest(palette)
-        if not caption:
-            return Description(vectors, largest, characteristics=characteristics.from_caption(human_caption or ""))
+            return Seen(encoding.map, vectors, colours.palette(image))
+
+    def tell(self, seen: Sequence[Seen], written: Sequence[str | None]) -> list[Description]:
+        """What is to be kept of pictures.
+
+        :param written: a person's caption for each, or None where one is to be generated: for sixteen pictures at once
+            that takes each half the time
+        """
         with stage("caption"):
-            written = self.captioner.caption(encoding.map)
-        return Description(vectors, largest, written.text, self.caption_model, written.confidence,
-                           characteristics.from_caption(written.text, palette))
+            wanted = [one.map for one, caption in zip(seen, written, strict=True) if caption is None]
+            generated = iter(self.captioner.captions(np.stack(wanted)) if wanted else [])
+        return [self._written(one, next(generated)) if caption is None else self._human(one, caption)
+                for one, caption in zip(seen, written, strict=True)]
+
+    def describe(self, image: Image.Image, caption: str | None = None) -> Description:
+        """Both, of one picture."""
+        return self.tell([self.see(image)], [caption])[0]
+
+    def _written(self, seen: Seen, caption: "Caption") -> Description:
+        return Description(seen.vectors, colours.largest(seen.palette), caption.text, self.caption_model,
+                           caption.confidence, characteristics.from_caption(caption.text, seen.palette))
+
+    @staticmethod
+    def _human(seen: Seen, caption: str) -> Description:
+        """The pixels do not doubt what a person says of colours."""
+        return Description(seen.vectors, colours.largest(seen.palette),
+                           characteristics=characteristics.from_caption(caption))
 
     def vector(self, image: Image.Image) -> np.ndarray:
         """(d,) float32 for a comparison with stored pictures."""
