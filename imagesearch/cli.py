@@ -410,7 +410,7 @@ def export(output: IO[str], target: Path | None, query: str, subject: tuple[str,
     """Write images as JSON lines, or as a ZIP.
 
     Every image as a line of JSON, in the API's shape, newest first; or what a search finds, best first; or with --zip
-    the originals it finds.
+    the originals it finds. What was collected from the web has `origins`, to credit its authors.
     """
     from imagesearch import export as exporting
 
