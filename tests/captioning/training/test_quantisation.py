@@ -64,7 +64,7 @@ def test_the_card_says_what_it_costs_and_what_it_stands_for(photos, models):
         assert 0.9 <= one["after"] < 1
         assert one["after, worst photo"] <= one["after"]
     for ms in made.scores["milliseconds an image"].values():
-        assert ms["times as fast"] == pytest.approx(ms["before"] / ms["after"], rel=0.1)
+        assert ms["times as fast"] == pytest.approx(ms["before"] / ms["after"], rel=0.2)
 
 
 def test_its_weights_are_int8_and_it_sees_much_the_same(photos, models):
