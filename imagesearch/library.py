@@ -162,7 +162,7 @@ class Library:
             if image.status != "ready":
                 self._set_description(image, description)
                 _set_vectors(session, image.number, description.vectors)
-                self._tag(session, image, description)
+                self._tag(session, [image], [description])
                 image.status, image.claimed_until = "ready", None
                 self.touch(session, image)
         return image
@@ -330,8 +330,7 @@ class Library:
     def _insert(self, prepared: Sequence[Prepared], descriptions: Sequence[Description | None]) -> list[Image]:
         images = [self._row(one, description) for one, description in zip(prepared, descriptions, strict=True)]
         with self.database.write() as session:
-            for image, description in zip(images, descriptions, strict=True):
-                self._tag(session, image, description)
+            self._tag(session, images, descriptions)
             rows.write(session, images, [one.vectors if one else {} for one in descriptions])
             for image, one in zip(images, prepared, strict=True):
                 self.text.put(session, image.number, *self.searchable(image))
@@ -349,9 +348,11 @@ class Library:
         self._annotate(image, one.annotation)
         return image
 
-    def _tag(self, session: Session, image: Image, description: Description | None) -> None:
-        if self.tagging and description:
-            self.tagging.tag(session, image, description.vectors[self.tagging.pictures.space])
+    def _tag(self, session: Session, images: Sequence[Image], descriptions: Sequence[Description | None]) -> None:
+        if self.tagging:
+            seen = [(image, one.vectors) for image, one in zip(images, descriptions, strict=True) if one]
+            self.tagging.tag(session, [image for image, _ in seen],
+                             [vectors[self.tagging.pictures.space] for _, vectors in seen])
 
     def _set_description(self, image: Image, description: Description) -> None:
         image.colours = [Colour(name=c.name, hex=c.hex, share=c.share) for c in description.colours]

@@ -1,6 +1,6 @@
 """The models' tags, and what people teach them."""
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,9 @@ class Tagging:
     """Trained tags corrected by lessons. The lessons are rows; what the tagger makes of them is a cache that takes in
     the rows newer than the last it has seen, as the vector index does."""
 
-    def __init__(self, taggers: "Teachable", pictures: VectorIndex):
+    def __init__(self, taggers: "Teachable", pictures: VectorIndex, lessons: str):
+        """`lessons`: the space that lessons are given in: of `pictures`, or of the encoder that theirs stands for."""
+        self.lesson_space = lessons
         self.pictures, self._trained, self._blank = pictures, taggers.trained, taggers.lessons.blank
         self._lock = threading.RLock()
         self._forget()
@@ -57,12 +59,16 @@ class Tagging:
     def knows(self, session: Session, tag: str) -> bool:
         return any(key(name) == key(tag) for name in self._fresh(session).names)
 
-    def tag(self, session: Session, image: Image, vector: np.ndarray) -> None:
-        """Gives an image the models' tags. What a person tagged or rejected stays as they left it."""
-        theirs = {t.key for t in image.tags if t.source == "user"} | self._rejected_on(session, image)
-        found = [Tag(name=t.name, key=key(t.name), source="model", confidence=round(t.confidence, 4))
-                 for t in self._fresh(session).tags(vector)]
-        image.tags = [t for t in image.tags if t.source == "user"] + [t for t in found if t.key not in theirs]
+    def tag(self, session: Session, images: Sequence[Image], vectors: Sequence[np.ndarray]) -> None:
+        """Gives images the models' tags by their pooled vectors. What a person tagged or rejected stays as they left
+        it."""
+        if not images:
+            return
+        for image, found in zip(images, self._fresh(session).tags_of(np.stack(vectors)), strict=True):
+            own = [t for t in image.tags if t.source == "user"]
+            theirs = {t.key for t in own} | self._rejected_on(session, image)
+            image.tags = own + [Tag(name=t.name, key=key(t.name), source="model", confidence=round(t.confidence, 4))
+                                for t in found if key(t.name) not in theirs]
 
     def suggest(self, session: Session, image: Image) -> list[Suggestion]:
         """What the taggers would say of an image now, likeliest first, whatever their thresholds; without what a
@@ -91,7 +97,7 @@ class Tagging:
         old = next((t for t in image.tags if t.key == key(tag)), None)
         sources = {t.key: t.source for t in image.tags} if sources is None else sources
         lesson = Lesson(image_number=image.number, name=self.name(session, tag), key=key(tag), correct=correct,
-                        before=sources.get(key(tag)), space=self.pictures.space,
+                        before=sources.get(key(tag)), space=self.lesson_space,
                         vector=vector.astype("float16").tobytes())
         image.tags = [t for t in image.tags if t.key != key(tag)]
         if correct:
@@ -145,10 +151,10 @@ class Tagging:
 
     def adopt(self, session: Session) -> None:
         """Moves the lessons given under another encoder into this one's space, as far as their images are there."""
-        for lesson in session.scalars(select(Lesson).where(Lesson.space != self.pictures.space)):
+        for lesson in session.scalars(select(Lesson).where(Lesson.space != self.lesson_space)):
             vector = None if lesson.image_number is None else self.pictures.vector(session, lesson.image_number)
             if vector is not None:
-                lesson.space, lesson.vector = self.pictures.space, vector.astype("float16").tobytes()
+                lesson.space, lesson.vector = self.lesson_space, vector.astype("float16").tobytes()
         session.flush()
         self._forget()
 
@@ -172,7 +178,7 @@ class Tagging:
                 if lesson.undoes is not None:
                     if (learnt := self._learnt.pop(lesson.undoes, None)) is not None:
                         self._taggers.unlearn(*learnt)
-                elif lesson.vector and lesson.space == self.pictures.space:
+                elif lesson.vector and lesson.space == self.lesson_space:
                     learnt = lesson.name, np.frombuffer(lesson.vector, "float16").astype("float32"), lesson.correct
                     self._taggers.learn(*learnt)
                     self._learnt[lesson.id] = learnt
