@@ -63,7 +63,7 @@ class Services:
         describer = self.describer
         tagging = None
         if describer.taggers and describer.pooled_space:
-            tagging = Tagging(describer.taggers, ExactIndex(describer.pooled_space))
+            tagging = Tagging(describer.taggers, ExactIndex(describer.pooled_space), describer.lesson_space)
         return Library(self.settings, self.database, self.storage, FTS5Index(), describer, tagging)
 
     @once

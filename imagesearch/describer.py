@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from captioning import characteristics, colours
+from captioning import characteristics, colours, registry
 from captioning.characteristics import Characteristic
 from captioning.colours import Colour
 from captioning.similarity import pooled
@@ -53,6 +53,7 @@ class Describer:
         quantised = f"-{encoder.card.version}" if "stands_for" in encoder.card.settings else ""
         self.joint_space = f"{joint.name}@{joint.version}{quantised}" if joint else None
         self.pooled_space = f"{encoder.name}-pooled@{encoder.card.version}" if taggers else None
+        self.lesson_space = "{}-pooled@{}".format(*registry.original(encoder.card))  # lessons are for both encoders
         self.caption_model = f"{captioner.name}@{captioner.version}"
 
     @property

@@ -98,7 +98,7 @@ class Teaching:
     def export(self, path: Path) -> tuple[int, int]:
         """Writes the lessons that stand to a file, see `imagesearch.lesson_file`: how many there are, and how many were
         left out as they were given under another encoder. Raises ModelMissing without taggers."""
-        space = self._tagging().pictures.space
+        space = self._tagging().lesson_space
         with self.library.database.read() as session:
             standing = list(session.scalars(select(Lesson).where(*ACTIVE).order_by(Lesson.id)))
         ours = [lesson for lesson in standing if lesson.space == space]
@@ -110,12 +110,12 @@ class Teaching:
         Raises BadLessons, and ModelMissing without taggers.
         """
         tagging = self._tagging()
-        records = lesson_file.read(path, tagging.pictures.space, tagging.width)
+        records = lesson_file.read(path, tagging.lesson_space, tagging.width)
         with self._learning() as session:
             standing = {(one.key, one.correct, one.vector) for one in session.scalars(select(Lesson).where(*ACTIVE))}
             new = {(key(r.tag), r.correct, r.vector): r for r in records}
             names = {key(r.tag): tagging.name(session, r.tag) for r in reversed(records)}
-            rows = [Lesson(name=names[tag], key=tag, correct=correct, space=tagging.pictures.space, vector=vector,
+            rows = [Lesson(name=names[tag], key=tag, correct=correct, space=tagging.lesson_space, vector=vector,
                            created_at=record.taught_at)
                     for (tag, correct, vector), record in new.items() if (tag, correct, vector) not in standing]
             session.add_all(rows)

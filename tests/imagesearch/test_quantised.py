@@ -62,6 +62,21 @@ def test_its_vectors_are_kept_apart_until_the_library_is_moved_over(quantised, s
     assert [hit.image.id for hit in hits] == [image.id]
 
 
+def test_what_was_taught_under_the_one_is_known_under_the_other_and_can_be_taken_back(quantised, services, photo):
+    image = services.library.add(photo("chelsea.png")).image
+    services.teaching.teach(image.id, ["chelsea"])
+    services.library.delete(image.id)  # no picture is left to learn it from anew
+    assert "chelsea" in [tag.name for tag in quantised.library.add(photo("chelsea.png")).image.tags]
+    lesson, _ = quantised.teaching.lessons(1)[0]
+    quantised.teaching.undo(lesson.id)
+    assert "chelsea" not in names(quantised) | names(services)
+
+
+def names(services):
+    with services.database.read() as session:
+        return set(services.library.tagging.names(session))
+
+
 def test_what_stands_for_another_version_is_refused_with_both(settings, tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()
