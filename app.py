@@ -1,4 +1,4 @@
 """The service as a WSGI application: `gunicorn app:app`, or `flask --app app …` for the command line."""
-from imagesearch.web import create_app
+from imagesearch.web.application import create_app
 
 app = create_app()

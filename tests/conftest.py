@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from imagesearch.bootstrap import Services, build
 from imagesearch.config import Settings
-from imagesearch.web import create_app
+from imagesearch.web.application import create_app
 
 
 @pytest.fixture(scope="session")

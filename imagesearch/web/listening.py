@@ -1,8 +1,6 @@
 """Where the service listens: beyond this machine only with a key."""
 import ipaddress
 
-from sqlalchemy import create_engine, inspect, text
-
 from imagesearch.config import Settings
 
 
@@ -30,6 +28,8 @@ def _keys_were_made(settings: Settings) -> bool:
     """Looked up without migrating or making a database: this runs before the fork."""
     if not settings.database_url and not (settings.data_dir / "imagesearch.db").exists():
         return False
+    from sqlalchemy import create_engine, inspect, text
+
     engine = create_engine(settings.database)
     try:
         with engine.connect() as connection:
