@@ -1,6 +1,6 @@
 """SQLite's FTS5 as the text index, ranked in memory."""
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from sqlalchemy import text as sql
@@ -15,25 +15,28 @@ STEMMED = "{caption tags characteristics} : "
 MOST_TERMS = 32  # of a query that are looked up; more words than any caption has
 PUT = sql("REPLACE INTO words (rowid, caption, tags, characteristics, spelt) VALUES (:n, :c, :t, :h, :s)")
 CHANGED = sql("REPLACE INTO words_changes (image_number) VALUES (:n)")
-CHANGES = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, "
-              "w.caption || ' ' || w.tags || ' ' || w.characteristics AS terms FROM words_changes c "
-              "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
-              "WHERE c.id > :seen ORDER BY c.id")
+CHANGES = sql("SELECT max(id) FROM words_changes")
+CHANGES_SINCE = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, w.caption, "
+                    "w.tags || ' ' || w.characteristics AS others FROM words_changes c "
+                    "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
+                    "WHERE c.id > :seen ORDER BY c.id")
 MATCHING = sql("SELECT rowid FROM words WHERE words MATCH :match")
 
 
 class FTS5Index:
     """The table `words`: one row an image, each column its terms with spaces between, and `spelt` as written.
 
-    FTS5 knows phrases, beginnings and whether it is whole. Its ranking takes 3 ms for two frequent words among 7,000
-    images, and 14 for three among 200,000, as it looks up the length of every match. So the terms are held in memory
-    too: a cache that takes in the rows of `words_changes` newer than the last it has seen, as the vector index does.
+    FTS5 knows beginnings, what holds a word, and whether it is whole. Its ranking takes 3 ms for two frequent words
+    among 7,000 images, and 14 for three among 200,000, as it looks up the length of every match. So the terms are held
+    in memory too: a cache that takes in the rows of `words_changes` newer than the last it has seen, as the vector
+    index does.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen = 0
         self._postings = Postings()
+        self._captions: dict[int, str] = {}  # image number → its caption's terms, with spaces around each
 
     def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
         columns = _columns(caption, tags, characteristics)
@@ -48,14 +51,13 @@ class FTS5Index:
         with self._lock:
             self._take_in(session)
             found = self._postings.search(list(asked(text))[:MOST_TERMS])
-            order = terms(text)[:2 * MOST_TERMS]
-            may_be_phrase = len(words(text)) > 1 and self._postings.any_with_all(order)  # a single word every hit holds
-        phrases = self._having(session, "caption : " + _quoted(" ".join(order))) if may_be_phrase else []
+            phrases = self._with_phrase(terms(text)[:2 * MOST_TERMS])
         hits = TextHits(found.numbers, found.scores, np.isin(found.numbers, phrases), found.flags)
         return hits if among is None else hits.only(np.isin(found.numbers, np.fromiter(among, "int64", len(among))))
 
     def having(self, session: Session, word: str) -> set[int]:
-        return set(self._having(session, STEMMED + _quoted(" ".join(terms(word)))))
+        match = STEMMED + _quoted(" ".join(terms(word)))
+        return set(session.connection().execute(MATCHING, {"match": match}).scalars())
 
     def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
         rows = session.execute(
@@ -86,15 +88,24 @@ class FTS5Index:
     def rebuild(self, session: Session) -> None:
         session.execute(sql("INSERT INTO words (words) VALUES ('rebuild')"))
 
-    def _having(self, session: Session, match: str) -> list[int]:
-        return list(session.connection().execute(MATCHING, {"match": match}).scalars())
+    def _with_phrase(self, order: Sequence[str]) -> list[int]:
+        """The images whose caption has these terms in this order; none for a single one, which every hit holds."""
+        if len(order) < 2:
+            return []
+        phrase = _spaced(" ".join(order))
+        return [number for number in self._postings.with_all(order) if phrase in self._captions[number]]
 
     def _take_in(self, session: Session) -> None:
-        for row in session.connection().execute(CHANGES, {"seen": self._seen}):
-            if row.terms is None:
+        connection = session.connection()
+        if (connection.execute(CHANGES).scalar() or 0) <= self._seen:  # a third of the time of joining nothing
+            return
+        for row in connection.execute(CHANGES_SINCE, {"seen": self._seen}):
+            if row.caption is None:
                 self._postings.remove(row.image_number)
+                self._captions.pop(row.image_number, None)
             else:
-                self._postings.put(row.image_number, row.terms.split(), bool(row.generated))
+                self._postings.put(row.image_number, f"{row.caption} {row.others}".split(), bool(row.generated))
+                self._captions[row.image_number] = _spaced(row.caption)
             self._seen = row.id
 
 
@@ -102,6 +113,10 @@ def _columns(caption: str, tags: str, characteristics: str) -> list[str]:
     """The row of one image, in the table's order."""
     return [*(" ".join(terms(text)) for text in (caption, tags, characteristics)),
             " ".join(words(f"{caption} {tags} {characteristics}"))]
+
+
+def _spaced(terms: str) -> str:
+    return f" {terms} "
 
 
 def _quoted(term: str) -> str:

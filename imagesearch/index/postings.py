@@ -77,15 +77,13 @@ class Postings:
         return Scored(np.frombuffer(self._numbers, "int64")[rows], scores / (sum(idf.values()) or 1),
                       np.frombuffer(self._flags, "int8")[rows] != 0)
 
-    def any_with_all(self, terms: Sequence[str]) -> bool:
-        """Whether one document has all the terms."""
-        rows: np.ndarray | None = None
-        for term in dict.fromkeys(terms):
-            own = self._holding(term)[0]
-            rows = own if rows is None else np.intersect1d(rows, own, assume_unique=True)
-            if not len(rows):
-                return False
-        return rows is not None
+    def with_all(self, terms: Sequence[str]) -> list[int]:
+        """The numbers of the documents that have all the terms."""
+        held = sorted((self._holding(term)[0] for term in dict.fromkeys(terms)), key=len)
+        rows = held[0] if held else np.empty(0, "int64")
+        for own in held[1:]:
+            rows = rows[np.isin(rows, own, assume_unique=True)]
+        return np.frombuffer(self._numbers, "int64")[rows].tolist()
 
     def _holding(self, term: str) -> tuple[np.ndarray, np.ndarray]:
         """(n,) living rows with the term, rising, and (n,) float32 how often."""

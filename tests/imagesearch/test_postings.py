@@ -61,15 +61,15 @@ def test_rows_that_died_are_swept_out():
     assert len(index._numbers) <= 3000
 
 
-def test_whether_one_document_has_all_the_terms():
-    index = filled({1: ["dog", "red"], 2: ["cat", "dog"]})
-    assert index.any_with_all(["dog", "cat"])
-    assert not index.any_with_all(["cat", "red"])
-    assert not index.any_with_all(["unicorn"])
+def test_the_documents_that_have_all_the_terms():
+    index = filled({1: ["dog", "red"], 2: ["cat", "dog"], 3: ["dog", "cat", "dog"]})
+    assert index.with_all(["dog", "cat"]) == [2, 3]
+    assert index.with_all(["cat", "red"]) == index.with_all(["unicorn"]) == index.with_all([]) == []
     index.remove(2)
-    assert not index.any_with_all(["dog", "cat"])
+    assert index.with_all(["dog", "cat"]) == [3]
 
 
 def test_an_empty_one_finds_nothing():
     assert not len(Postings().search(["dog"]).numbers)
+    assert Postings().with_all(["dog"]) == []
     assert Postings().search([]).scores.dtype == np.float32
