@@ -34,7 +34,7 @@ def post_worker_init(worker):
     """The application is there: start the background work and load the models, while /readyz says no."""
     gc.freeze()
     gc.enable()
-    worker.wsgi.extensions["imagesearch"].start()
+    worker.wsgi.extensions["imagesearch"].start(then=gc.freeze)  # nor do models and indexes go away
 
 
 def worker_exit(server, worker):

@@ -1,4 +1,7 @@
 """What a caller can do wrong. No HTTP here: `imagesearch.web.problems` gives each its status."""
+import errno
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT}  # of an OSError: nobody's wrong, and a passing one
 
 
 class ServiceError(Exception):

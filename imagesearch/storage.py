@@ -55,8 +55,11 @@ class FolderStorage:
         return self._thumbnails(sha256).with_name(f"{sha256}-{name}")
 
     def put_derived(self, sha256: str, name: str, data: bytes) -> Path:
+        """Gone again at once where the original has been deleted meanwhile."""
         path = self.derived(sha256, name)
         self._write(path, data, durable=False)
+        if not self.exists(sha256):
+            path.unlink(missing_ok=True)
         return path
 
     def __iter__(self) -> Iterator[str]:

@@ -4,6 +4,7 @@ import threading
 from datetime import timedelta
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from imagesearch.db import Image, now
 from imagesearch.errors import NotFound, ServiceError
@@ -50,13 +51,16 @@ class Worker:
         except ServiceError as error:
             log.warning("cannot be described: %s", error, extra={"image": image.id})
             self._fail(image.number)
+        except (OSError, OperationalError):  # a full disk, a locked database: not the picture's fault
+            self._give_back(image.number)
+            raise
         return True
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 busy = self.step()
-            except Exception:  # a full disk, a locked database: the picture stays pending and is tried again
+            except Exception:  # the picture stays pending and is tried again
                 log.exception("describing a pending picture failed")
                 busy = False
             if not busy:
@@ -78,6 +82,11 @@ class Worker:
             image = session.get_one(Image, number)
             image.claimed_until, image.attempts = now() + CLAIM, image.attempts + 1
         return image
+
+    def _give_back(self, number: int) -> None:
+        with self.library.database.write() as session:
+            session.execute(update(Image).where(Image.number == number)
+                            .values(claimed_until=None, attempts=Image.attempts - 1))
 
     def _fail(self, number: int) -> None:
         with self.library.database.write() as session:

@@ -1,6 +1,7 @@
 """What a serving process does besides answering: load the models, describe what is pending, and stop in order."""
 import logging
 import threading
+from collections.abc import Callable
 from typing import cast
 
 from flask import Flask, current_app
@@ -20,12 +21,12 @@ class Lifecycle:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Loads the models and starts the worker, in the background; once, however often it is called."""
+    def start(self, then: Callable[[], object] = lambda: None) -> None:
+        """Loads the models, calls `then` and starts the worker, in the background; once, however often it is called."""
         if self._thread is None:
             with self._lock:
                 if self._thread is None:
-                    self._thread = threading.Thread(target=self._warm_up, name="warm-up", daemon=True)
+                    self._thread = threading.Thread(target=self._warm_up, args=[then], name="warm-up", daemon=True)
                     self._thread.start()
 
     def stop(self, timeout: float = 10) -> None:
@@ -47,9 +48,10 @@ class Lifecycle:
         models = {} if self.warm else {"models": self._failure or "still loading; this takes a second or two"}
         return models | self.services.troubles()
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, then: Callable[[], object]) -> None:
         try:
             self.services.warm()
+            then()
             self.services.worker.start()
             self.warm = True
         except Exception as error:  # missing or damaged weights: /readyz tells, and what needs no model still works
@@ -69,4 +71,4 @@ def services() -> Services:
 def init_app(app: Flask, services: Services) -> None:
     """Under `flask run` no one calls `start` before the first request does."""
     life = app.extensions["imagesearch"] = Lifecycle(services)
-    app.before_request(life.start)
+    app.before_request(lambda: life.start())

@@ -1,5 +1,6 @@
 """Where the service listens: beyond this machine only with a key."""
 import ipaddress
+from pathlib import Path
 
 from imagesearch.config import Settings
 
@@ -26,10 +27,11 @@ def is_loopback(host: str) -> bool:
 
 def _keys_were_made(settings: Settings) -> bool:
     """Looked up without migrating or making a database: this runs before the fork."""
-    if not settings.database_url and not (settings.data_dir / "imagesearch.db").exists():
-        return False
-    from sqlalchemy import create_engine, inspect, text
+    from sqlalchemy import create_engine, inspect, make_url, text
 
+    url = make_url(settings.database)
+    if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
+        return False
     engine = create_engine(settings.database)
     try:
         with engine.connect() as connection:

@@ -1,5 +1,4 @@
 """Errors as HTTP: the one file that knows both. All are RFC 9457 `application/problem+json`."""
-import errno
 import json
 import logging
 from collections.abc import Sequence
@@ -32,7 +31,6 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     registry.ModelDamaged: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 KINDS = ("application/problem+json", "application/json", "text/html")
-FULL = {errno.ENOSPC, errno.EDQUOT}
 AT_FAULT = {408: "body", 413: "body", 415: "Content-Type", 416: "Range"}  # the part of the request, by status
 LONGEST_VALUE = 60  # characters of a wrong value that are shown to whoever sent it
 
@@ -56,7 +54,7 @@ def of(error: Exception) -> Problem:
             return problem(status, _summary(fields) or str(error), fields)
     if isinstance(error, exc.OperationalError | exc.TimeoutError):
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer just now; try again")
-    if isinstance(error, OSError) and error.errno in FULL:
+    if isinstance(error, OSError) and error.errno in errors.DISK_FULL:
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, "the disk of the service is full; nothing was stored")
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service; its log has more, under the "
                                                      "request id")

@@ -10,6 +10,8 @@ from typing import Any, cast
 from flask import Flask, current_app, g, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 
+from imagesearch.errors import DISK_FULL
+
 PATIENCE = 20  # seconds that a request's bytes may be waited for, all in all
 SLOWEST = 20_000  # bytes a second earn more time; a phone with one bar sends more
 STALLED = 60  # seconds without a client taking any of its answer
@@ -73,7 +75,7 @@ class Slots:
 @contextmanager
 def waiting_for_the_client() -> Iterator[None]:
     """Around whatever reads the request's body. Raises BadRequest where it breaks off or its chunks or parts do not
-    hold together, RequestTimeout where it comes too slowly."""
+    hold together, RequestTimeout where it comes too slowly, and OSError where the disk is full."""
     slots = cast(Slots, current_app.extensions["slots"])
     slots.leave()
     try:
@@ -83,6 +85,8 @@ def waiting_for_the_client() -> Iterator[None]:
     except TooSlow as error:
         raise RequestTimeout(str(error)) from error
     except Exception as error:  # the server's own exceptions for broken chunks have no common base
+        if isinstance(error, OSError) and error.errno in DISK_FULL:
+            raise
         raise BadRequest(f"the body cannot be read: {str(error)[:200]}") from error
     finally:
         slots.take()

@@ -154,3 +154,16 @@ def test_a_picture_that_a_dead_process_claimed_is_taken_over(services, cat):
         session.get_one(type(image), image.number).claimed_until = now() - timedelta(seconds=1)
     assert services.worker.step()
     assert services.library.get(image.id).status == "ready"
+
+
+def test_a_full_disk_is_not_the_pending_picture_s_fault(services, cat, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+    image = services.library.add(cat, wait=False).image
+    with monkeypatch.context() as patch:
+        patch.setattr(services.library.storage, "get", full)
+        for _ in range(5):
+            with pytest.raises(OSError, match="No space left"):
+                services.worker.step()
+    assert services.worker.step()
+    assert services.library.get(image.id).status == "ready"

@@ -52,6 +52,11 @@ def test_many_writers_of_the_same_file_agree(storage):
     assert list(storage.unfinished()) == []
 
 
+def test_a_thumbnail_made_of_a_picture_deleted_meanwhile_does_not_stay(storage):
+    storage.put_thumbnail(SHA256, 256, "webp", b"small")
+    assert list(storage.thumbnails()) == []
+
+
 def test_deleting_takes_the_thumbnails_along_and_twice_is_no_error(storage):
     storage.put(SHA256, DATA)
     storage.put_thumbnail(SHA256, 256, "webp", b"small")

@@ -101,6 +101,13 @@ def test_a_key_made_on_the_command_line_counts(settings):
     assert address(replace(settings, host="0.0.0.0")) == "0.0.0.0:8000"
 
 
+def test_looking_for_keys_makes_no_database(settings, tmp_path):
+    elsewhere = tmp_path / "not there" / "images.db"
+    with pytest.raises(SystemExit, match="API_KEYS"):
+        address(replace(settings, host="0.0.0.0", database_url=f"sqlite:///{elsewhere}"))
+    assert not elsewhere.parent.exists()
+
+
 @pytest.mark.parametrize(("host", "answer"), [
     ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True), ("LOCALHOST", True),
     ("0.0.0.0", False), ("::", False), ("10.0.0.1", False), ("localhost.example", False), ("", False)])

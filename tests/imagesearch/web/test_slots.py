@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from imagesearch.web import slots
+from imagesearch.web.multipart import CappedFile
 from imagesearch.web.slots import PacedSocket, TooSlow
 from tests.captioning.pictures import quarters, saved
 from tests.conftest import serving
@@ -66,6 +67,14 @@ class Gate(io.BytesIO):
         self.reached.set()
         assert self.open.wait(20)
         return super().readinto(buffer)
+
+
+def test_a_disk_that_is_full_while_a_body_comes_is_not_the_client_s_fault(settings, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(CappedFile, "write", full)
+    with serving(settings) as app:
+        assert send(app.test_client(), SMALL).status_code == 507
 
 
 def test_a_request_that_waits_for_its_body_leaves_its_slot_to_others(settings):
