@@ -21,13 +21,17 @@ class Keys:
     def __init__(self, settings: Settings, database: Database):
         self.database = database
         self._fixed = [_hash(key) for key in settings.api_keys]
+        self._any: tuple[int | None, bool] = None, True  # as of which commit, and whether a key was made
 
     def required(self) -> bool:
         """Whether there is any key; without one everything is allowed, on loopback only."""
         if self._fixed:
             return True
-        with self.database.engine.connect() as connection:  # each request asks this: a session would double its time
-            return connection.execute(ANY).first() is not None
+        commits = self.database.commits.count()
+        if commits is None or commits != self._any[0]:  # each request asks this
+            with self.database.engine.connect() as connection:
+                self._any = commits, connection.execute(ANY).first() is not None
+        return self._any[1]
 
     def scope(self, token: str) -> str | None:
         """The widest scope of a key, None for one that is not known."""

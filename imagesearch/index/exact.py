@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from imagesearch.db import Deletion, Vector
+from imagesearch.db import Cached, Deletion, Vector
 
 # made once: to put a statement together takes longer than to run it
 NEWER = (select(Vector.id, Vector.image_number, Vector.data).order_by(Vector.id)
@@ -23,7 +23,7 @@ class ExactIndex:
 
     def __init__(self, space: str):
         self.space = space
-        self._lock = threading.Lock()
+        self._lock, self._cached = threading.Lock(), Cached()
         self._seen_vector = self._seen_deletion = self._used = 0
         self._numbers = np.empty(0, "int64")
         self._vectors = np.empty((0, 0), "float32")
@@ -60,8 +60,10 @@ class ExactIndex:
         """Numbers, vectors and rows as the session's transaction sees them. What is handed out is never changed in
         place: a deletion copies, an addition writes behind the part handed out."""
         with self._lock:
-            self._take_in(session)
-            self._let_go(session)
+            if not self._cached.is_right(session):
+                self._take_in(session)
+                self._let_go(session)
+                self._cached.now_right(session)
             return self._numbers[:self._used], self._vectors[:self._used], self._rows
 
     def _take_in(self, session: Session) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from imagesearch.db import Cached
 from imagesearch.index import TextHits
 from imagesearch.index.postings import Postings
 from imagesearch.index.words import STOP_WORDS, asked, terms, words
@@ -15,11 +16,10 @@ STEMMED = "{caption tags characteristics} : "
 MOST_TERMS = 32  # of a query that are looked up; more words than any caption has
 PUT = sql("REPLACE INTO words (rowid, caption, tags, characteristics, spelt) VALUES (:n, :c, :t, :h, :s)")
 CHANGED = sql("REPLACE INTO words_changes (image_number) VALUES (:n)")
-CHANGES = sql("SELECT max(id) FROM words_changes")
-CHANGES_SINCE = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, w.caption, "
-                    "w.tags || ' ' || w.characteristics AS others FROM words_changes c "
-                    "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
-                    "WHERE c.id > :seen ORDER BY c.id")
+CHANGES = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, w.caption, "
+              "w.tags || ' ' || w.characteristics AS others FROM words_changes c "
+              "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
+              "WHERE c.id > :seen ORDER BY c.id")
 MATCHING = sql("SELECT rowid FROM words WHERE words MATCH :match")
 
 
@@ -33,7 +33,7 @@ class FTS5Index:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock, self._cached = threading.Lock(), Cached()
         self._seen = 0
         self._postings = Postings()
         self._captions: dict[int, str] = {}  # image number → its caption's terms, with spaces around each
@@ -96,10 +96,9 @@ class FTS5Index:
         return [number for number in self._postings.with_all(order) if phrase in self._captions[number]]
 
     def _take_in(self, session: Session) -> None:
-        connection = session.connection()
-        if (connection.execute(CHANGES).scalar() or 0) <= self._seen:  # a third of the time of joining nothing
+        if self._cached.is_right(session):
             return
-        for row in connection.execute(CHANGES_SINCE, {"seen": self._seen}):
+        for row in session.connection().execute(CHANGES, {"seen": self._seen}):
             if row.caption is None:
                 self._postings.remove(row.image_number)
                 self._captions.pop(row.image_number, None)
@@ -107,6 +106,7 @@ class FTS5Index:
                 self._postings.put(row.image_number, f"{row.caption} {row.others}".split(), bool(row.generated))
                 self._captions[row.image_number] = _spaced(row.caption)
             self._seen = row.id
+        self._cached.now_right(session)
 
 
 def _columns(caption: str, tags: str, characteristics: str) -> list[str]:
