@@ -2,6 +2,7 @@
 from playwright.sync_api import Page, expect
 
 from imagesearch.errors import NotFound
+from imagesearch.origins import Source, remember
 from tests.web.conftest import Open, ready
 
 
@@ -85,3 +86,16 @@ def test_the_caption_is_heard(page: Page):
         page.get_by_role("button", name="Play the caption").click()
     assert answer.value.status in {200, 206}
     assert answer.value.headers["content-type"] == "audio/wav"
+
+
+def test_a_picture_from_the_web_names_its_author_and_licence(page: Page, stocked):
+    [image] = [i for i in stocked[0].library.page(10).images if i.filename == "horse.png"]
+    source = Source.of("https://example.org/1.png", title="Horse <b>", author="Ann", licence="CC BY 4.0",
+                       licence_url="https://example.org/by", page="https://example.org/1")
+    with stocked[0].database.write() as session:
+        remember(session, image.number, source)
+    open_first(page)
+    expect(page.locator(".credit li")).to_have_text("Horse <b> by Ann, CC BY 4.0")
+    expect(page.get_by_role("link", name="CC BY 4.0")).to_have_attribute("href", "https://example.org/by")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".credit")).to_be_hidden()

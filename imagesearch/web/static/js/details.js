@@ -1,5 +1,6 @@
 import {ask, patch} from "./api.js";
 import {captionField} from "./caption.js";
+import {credit} from "./credit.js";
 import {el, icon, percent, swatch} from "./dom.js";
 import {bound} from "./match.js";
 import {teaching} from "./teach.js";
@@ -13,6 +14,7 @@ export function details(image, actions) {
     captionField(image, actions.changed),
     el("p", {class: "source"}, source(image), image.caption_source === "user" && el("button", {
       type: "button", class: "link", onclick: () => rewrite(image, actions)}, "write one for me")),
+    credit(image),
     el("div", {class: "doing"}, ...buttons(image, actions)),
     teaching(image, actions),
     image.characteristics.length ? part("What it shows", el("ul", {class: "bounds"},
