@@ -84,6 +84,7 @@ class EndToEnd(keras.Model):
         for layer in self.block:
             layer.build((None, GRID, GRID, 512))
             layer.set_weights([weights[f"{layer.name}/{key}"].astype("float32") for key in ("kernel", "bias")])
+        self.built = True  # all its parts are; a checkpoint before the first batch asks for it
 
     def call(self, inputs, training=False):
         stem, words, texts = inputs
