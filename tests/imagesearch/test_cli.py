@@ -18,7 +18,6 @@ from imagesearch.cli import main
 from imagesearch.db import Origin, Vector
 from imagesearch.doctor import Doctor
 from imagesearch.importer import BATCH
-from tests.imagesearch.sites import serving
 from tests.imagesearch.web.asking import fetched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,14 +69,6 @@ def test_import_takes_a_captions_file_and_a_limit(run, folder, tmp_path, service
     assert [image.caption for image in services.library.page(9).images] == ["eine Katze"]
     wrong = run("import", folder, "--captions", tmp_path / "mine.tsv", "--caption-column", "fr")
     assert (wrong.exit_code, "no column 'fr'" in wrong.output) == (1, True)
-
-
-@pytest.fixture
-def site(photo):
-    with serving() as site:
-        for name in ("chelsea.png", "rocket.jpg", "coffee.png"):
-            site[f"/{name}"] = photo(name)
-        yield site
 
 
 def test_import_fetches_what_a_list_names_and_tells_of_each_that_is_bad(run, site, tmp_path):

@@ -20,15 +20,7 @@ from imagesearch.fetching import Fetcher, Limits
 from imagesearch.hosts import Unfetched
 from imagesearch.origins import Source
 from imagesearch.pool import interruptible
-from tests.imagesearch.sites import Asked, Site, serving
-
-
-@pytest.fixture
-def site(photo):
-    with serving() as site:
-        for name in ("chelsea.png", "rocket.jpg", "coffee.png"):
-            site[f"/{name}"] = photo(name)
-        yield site
+from tests.imagesearch.sites import Asked, Site
 
 
 def run(services: Services, sources: list[Source], stop: threading.Event | None = None,

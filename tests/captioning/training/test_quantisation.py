@@ -18,7 +18,8 @@ def network():
     rng = np.random.default_rng(0)
 
     def build(ops, image):
-        x = ops.transpose(ops.convert(image, "f32") / ops.constant(np.array(255, "float32")), ops.constant([0, 3, 1, 2]))
+        x = ops.convert(image, "f32") / ops.constant(np.array(255, "float32"))
+        x = ops.transpose(x, ops.constant([0, 3, 1, 2]))
         for before, after in ((3, 8), (8, 16)):
             kernel = ops.constant(rng.normal(0, 0.3, (after, before, 3, 3)).astype("float32"))
             x = ops.relu(ops.convolution(x, kernel, [2, 2], [1, 1], [1, 1], [1, 1]))
