@@ -10,6 +10,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 import numpy as np
 
@@ -60,9 +62,37 @@ class CiderD:
                 total += penalty * shared / (a * b) if a and b else 0.0
         return 10 * total / 4 / len(self._references[row])
 
+    def others(self, caption: str, row: int) -> float:
+        """The score of one of the references of photo `row` against the others; 0 where there are none."""
+        count = len(self._references[row])
+        own = 10 / 4 * sum(norm > 0 for norm in self._vector(_grams(tokens(caption)))[1])
+        return max(0.0, count * self.one(caption, row) - own) / max(1, count - 1)
+
     def __call__(self, captions: Sequence[str]) -> float:
         """The corpus's score: one caption for each row of references."""
         return float(np.mean([self.one(caption, row) for row, caption in enumerate(captions)]))
+
+
+class SentenceBleu:
+    """BLEU of single captions, by default up to pairs of words, as a share: a reward for training, not a figure to
+    report. From pairs on, one match is added to those found and possible (Lin and Och 2004)."""
+
+    def __init__(self, references: Sequence[Sequence[str]], order: int = 2):
+        self.order = order
+        texts = [[tokens(r) for r in rs] for rs in references]
+        self._lengths = [sorted({len(r) for r in rs}) for rs in texts]
+        self._most = [[reduce(or_, levels) for levels in zip(*(_grams(r)[:order] for r in rs), strict=True)]
+                      for rs in texts]
+
+    def one(self, caption: str, row: int) -> float:
+        """The score of a caption against the references of photo `row`."""
+        words = tokens(caption)
+        found = [sum((ours & most).values()) for ours, most in zip(_grams(words), self._most[row], strict=False)]
+        if not found[0]:
+            return 0.0
+        logs = [math.log((n + (k > 0)) / (max(0, len(words) - k) + (k > 0))) for k, n in enumerate(found)]
+        closest = min(self._lengths[row], key=lambda length: abs(length - len(words)))
+        return math.exp(sum(logs) / self.order + min(0.0, 1 - closest / len(words)))
 
 
 def recalls(ranks: np.ndarray) -> dict[str, float]:

@@ -1,9 +1,10 @@
-"""Self-critical training: the captioner samples captions, and what CIDEr-D says of them is the gradient's weight.
+"""Self-critical training: the captioner samples captions, and what CIDEr-D and BLEU say of them weighs the gradient.
 
 REINFORCE with the mean reward of a photo's other samples as baseline (Rennie et al. 2017, arXiv:1612.00563; Luo 2020,
 arXiv:2003.09971). The end mark counts as a word in the reward: without it captions learn to stop at "in a". Sampling
 is done by the serving decoder, the step by Keras as weighted teacher forcing, so any backend will do. Adam at 2e-5,
-gradients clipped to 0.5, one epoch: 1e-4 collapses into one caption for everything.
+gradients clipped to 0.5; 1e-4 collapses into one caption for everything. What is kept is a running mean of the weights
+over the last hundred steps or so (Polyak and Juditsky 1992): single steps differ on dev by as much as an epoch brings.
 """
 import json
 import shutil
@@ -16,15 +17,23 @@ from tqdm import tqdm
 
 from captioning.captioner import LENGTH, Decoder
 from captioning.training.captions import CaptionNetwork, NextWord
-from captioning.training.scores import CiderD
+from captioning.training.scores import CiderD, SentenceBleu
 from captioning.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, words_of
 
 MARK = " endmark"  # stands for the end in the reward; no word of a caption
+BLEU_SHARE = 0.5
+MEMORY = 0.99  # of the running mean of the weights, a step
 
 
-def reward_of(references: Sequence[Sequence[str]]) -> CiderD:
-    """CIDEr-D over the training photos, each caption with its end marked."""
-    return CiderD([[" ".join(words_of(r)) + MARK for r in rs] for rs in references])
+class Reward:
+    """CIDEr-D over the training photos and `BLEU_SHARE` of BLEU-2, each caption with its end marked."""
+
+    def __init__(self, references: Sequence[Sequence[str]]):
+        marked = [[" ".join(words_of(r)) + MARK for r in rs] for rs in references]
+        self._cider, self._bleu = CiderD(marked), SentenceBleu(marked)
+
+    def one(self, caption: str, row: int) -> float:
+        return self._cider.one(caption, row) + BLEU_SHARE * self._bleu.one(caption, row)
 
 
 def sampled(decoder: Decoder, maps: np.ndarray, rng: np.random.Generator, length: int = LENGTH) -> np.ndarray:
@@ -56,9 +65,9 @@ def train(network: CaptionNetwork, vocabulary: Vocabulary, views: Sequence[np.nd
           epochs: float = 1, every: int = 25) -> list[float]:
     """Trains in place; returns each step's mean reward. Goes on after a kill: a checkpoint after `every` steps."""
     network.drop.rate = 0.0  # the samples came from the network without it
-    network.compile(optimizer=keras.optimizers.Adam(rate, global_clipnorm=0.5), loss=NextWord(reduction="sum"),
-                    jit_compile=False)
-    reward = reward_of(references)
+    adam = keras.optimizers.Adam(rate, global_clipnorm=0.5, use_ema=True, ema_momentum=MEMORY)
+    network.compile(optimizer=adam, loss=NextWord(reduction="sum"), jit_compile=False)
+    reward = Reward(references)
     history = restored(network, folder)
     steps = round(epochs * -(-len(references) // batch))
     bar = tqdm(range(len(history), steps), initial=len(history), total=steps, desc="self-critical")
@@ -68,12 +77,13 @@ def train(network: CaptionNetwork, vocabulary: Vocabulary, views: Sequence[np.nd
         bar.set_postfix_str(f"reward {np.mean(history[-10:]):.3f}")
         if (step + 1) % every == 0 and step + 1 < steps:
             keep(network, folder, history)
+    network.optimizer.finalize_variable_values(network.trainable_variables)
     shutil.rmtree(folder, ignore_errors=True)
     return history
 
 
 def update(network: CaptionNetwork, vocabulary: Vocabulary, views: Sequence[np.ndarray], rows: np.ndarray,
-           reward: CiderD, samples: int, rng: np.random.Generator) -> float:
+           reward: Reward, samples: int, rng: np.random.Generator) -> float:
     """One step on the photos `rows`, each in a random view; the samples' mean reward."""
     maps = np.stack([views[int(rng.integers(len(views)))][row] for row in rows]).astype("float32")
     ids = sampled(Decoder(network.arrays()), np.repeat(maps, samples, 0), rng).reshape(len(rows), samples, -1)

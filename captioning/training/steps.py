@@ -28,14 +28,15 @@ def features(run: Run) -> None:
 
 def captioner(run: Run, epochs: float = 8, rate: float = 2e-3, batch: int = 64,
               init: Path | None = None) -> registry.Card:
-    """Teacher forcing; ships the epoch with the best CIDEr-D on dev."""
+    """Teacher forcing, each caption weighted by its consensus; ships the epoch with the best CIDEr-D on dev."""
     from captioning.training import captions
 
-    views = run.train_maps()
+    views, texts = run.train_maps(), [p.captions for p in run.train]
     network, vocabulary = started(captions.build, views[0], run, init)
-    ids = captions.encoded([p.captions for p in run.train], vocabulary)
-    arrays = fit(network, captions.CaptionBatches(views, ids, batch), round(epochs), rate, run.folder / "captioner",
-                 captions.NextWord(0.1), greedy_score(run, vocabulary), "CIDEr-D")
+    batches = captions.CaptionBatches(views, captions.encoded(texts, vocabulary), batch,
+                                      weights=captions.consensus(texts))
+    arrays = fit(network, batches, round(epochs), rate, run.folder / "captioner", captions.NextWord(0.1),
+                 greedy_score(run, vocabulary), "CIDEr-D")
     return ship_captioner(run, vocabulary, arrays, "captioner")
 
 

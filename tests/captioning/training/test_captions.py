@@ -9,6 +9,7 @@ from tests.captioning.tiny import CAPTIONS, VOCABULARY, card, maps
 
 keras = pytest.importorskip("keras", reason="Keras is in the training category")
 from captioning.training import captions  # noqa: E402
+from captioning.training.run import averaged  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
 
@@ -94,3 +95,28 @@ def test_batches_hold_every_photo_once_in_one_of_its_views():
     assert sorted(int(i) for (_, words), *_ in seen for i in words[:, 0, 1]) == sorted(ids[:, 0, 1].tolist())
     assert {float(m) for (spatial, _), *_ in seen for m in spatial[:, 0, 0]} <= {1, 2}
     assert all((targets[weights > 0] != 0).all() and END in targets for _, targets, weights in seen)
+
+
+def test_what_only_one_person_saw_weighs_less():
+    weights = captions.consensus([["a dog runs", "a dog runs", "a dog sits", "lovely day"], ["a cat sits"]])
+    assert weights.mean(1) == pytest.approx(1)
+    assert weights[0, 0] == weights[0, 1] > weights[0, 2] > 5 * weights[0, 3]
+    assert weights[1].tolist() == [1, 1, 1, 1]  # nothing to compare it with
+
+
+def test_a_captions_weight_is_on_each_of_its_words():
+    ids = captions.encoded([[text, text] for text in CAPTIONS[:2]], VOCABULARY)
+    batch = captions.CaptionBatches([maps()[:2]], ids, batch=2, weights=np.array([[0.5, 1.5], [1.0, 1.0]]))[0]
+    assert (batch[2] == (batch[1] != 0) * np.array([[[0.5], [1.5]], [[1], [1]]], "float32")).all()
+
+
+def test_the_running_mean_is_read_and_the_weights_stay():
+    made, ids = network(), captions.encoded([[caption] for caption in CAPTIONS], VOCABULARY, 8)
+    made.compile(optimizer=keras.optimizers.AdamW(0.1, use_ema=True, ema_momentum=0.7), loss=captions.NextWord(),
+                 jit_compile=False)
+    seen = []
+    for _ in range(2):
+        made.train_on_batch(*captions.CaptionBatches([maps()], ids, batch=8)[0])
+        seen.append(made.arrays()["bias"].copy())
+    np.testing.assert_allclose(averaged(made)["bias"], 0.7 * seen[0] + 0.3 * seen[1], atol=1e-6)
+    np.testing.assert_array_equal(made.arrays()["bias"], seen[1])

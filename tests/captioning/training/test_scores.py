@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from captioning.training.scores import CiderD, bleu, ranks, recalls
+from captioning.training.scores import CiderD, SentenceBleu, bleu, ranks, recalls
 
 
 def test_cider_d_of_an_example_worked_by_hand():
@@ -27,8 +27,26 @@ def test_cider_d_takes_off_for_length():
     assert cider.one("a dog runs " + "a " * 9, 0) < 0.5 * cider.one("a dog runs", 0)
 
 
+def test_one_of_the_references_is_scored_against_the_others():
+    """`a` and `sits` are in both photos: unigrams dog and runs against dog, 1/√2; pairs 1/2."""
+    cider = CiderD([["a dog runs", "a dog sits"], ["a cat sits"]])
+    assert cider.others("a dog runs", 0) == pytest.approx(10 / 4 * (1 / np.sqrt(2) + 1 / 2))
+    assert cider.others("a cat sits", 1) == 0
+
+
 def test_bleu_ignores_case_and_punctuation():
     assert bleu(["A dog runs through grass"], [["a dog , runs through grass .", "something else"]]) == [100] * 4
+
+
+def test_sentence_bleu_of_an_example_worked_by_hand():
+    """Two of the three words of "a dog dog" are there, and one of its two pairs, plus one each: √(2/3 · 2/3).
+
+    "dog" alone: its word, and no pair of none, plus one each: 1; the nearest reference is longer by one word.
+    """
+    one = SentenceBleu([["A dog runs .", "a cat"]])
+    assert one.one("a dog dog", 0) == pytest.approx(2 / 3)
+    assert one.one("dog", 0) == pytest.approx(np.exp(1 - 2))
+    assert one.one("red", 0) == 0
 
 
 def test_ranks_count_what_stands_above_and_half_of_the_ties():

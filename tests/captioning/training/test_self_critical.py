@@ -28,10 +28,34 @@ def test_a_sample_is_judged_by_the_mean_of_the_others():
 
 
 def test_the_reward_is_higher_for_a_caption_that_ends():
-    reward = self_critical.reward_of([["a dog runs"], ["a cat sits"]])
+    reward = self_critical.Reward([["a dog runs"], ["a cat sits"]])
     ids = np.array([START, 4, 5, 6, END, PAD])
     whole = self_critical.text_of(ids, type("V", (), {"decode": lambda _, ids: ["a", "dog", "runs"]})())
     assert reward.one(whole, 0) > reward.one("a dog runs", 0)
+
+
+def test_a_right_word_that_every_photo_has_counts_a_little():
+    reward = self_critical.Reward([["a dog runs"], ["a cat sits"]])
+    assert 0 < reward.one("a", 0) < 0.1 * reward.one("a dog runs", 0)
+
+
+def test_the_running_mean_of_the_weights_is_kept(tmp_path, monkeypatch):
+    seen, network = [], half_trained()
+
+    def watched(trained, *arguments):
+        reward = update(trained, *arguments)
+        seen.append(trained.arrays()["bias"].copy())
+        return reward
+
+    update = self_critical.update
+    monkeypatch.setattr(self_critical, "update", watched)
+    monkeypatch.setattr(self_critical, "MEMORY", 0.7)
+    self_critical.train(network, VOCABULARY, [maps()], REFERENCES, tmp_path / "run", rate=1e-2, batch=8, epochs=4)
+    mean = seen[0]
+    for weights in seen[1:]:
+        mean = 0.7 * mean + 0.3 * weights
+    np.testing.assert_allclose(network.arrays()["bias"], mean, atol=1e-6)
+    assert np.abs(mean - seen[-1]).max() > 1e-3
 
 
 def test_samples_hold_no_special_word_and_nothing_after_their_end():
