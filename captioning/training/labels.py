@@ -19,6 +19,7 @@ MIRFLICKR = (
     "people", "plant_life", "portrait", "river", "sea", "sky", "structures", "sunset", "transport", "tree", "water",
 )  # fmt: skip
 RELEVANT = "_r1"
+LEAST = 5  # photos a tag can be learnt from
 # Seen often in captions, and no help to anyone who searches.
 VAGUE = frozenset(
     (
@@ -52,15 +53,21 @@ def _words(caption: str) -> list[str]:
     return nouns + [token.lemma for token in tokens if token.tag in "VM"]
 
 
-def from_captions(photos: Sequence[Sequence[str]], names: Sequence[str] | None = None, often: int = 60) -> Labels:
-    """Photos' captions → the nouns and verbs said of at least `often` photos, or those in `names`.
+def from_captions(photos: Sequence[Sequence[str]], names: Sequence[str] | None = None,
+                  often: int | None = None) -> Labels:
+    """Photos' captions → the nouns and verbs said of at least `often` photos (one in a hundred, and five at the
+    least), or those in `names`. Raises ValueError where there is no such word.
 
     A tag holds where one caption or more says it (as in Fang et al. 2015, "From Captions to Visual Concepts").
     """
     said = [caption_tags(captions) for captions in photos]
     if names is None:
         total = Counter(word for words in said for word in words)
+        often = max(LEAST, len(photos) // 100) if often is None else often
         names = sorted(word for word, count in total.items() if count >= often and word not in VAGUE)
+        if not names:
+            raise ValueError(f"no noun or verb is said of {often} of these {len(photos)} photos: take more of them, or "
+                             "a lower --often")
     return Labels(tuple(names), np.array([[name in words for name in names] for words in said], bool))
 
 

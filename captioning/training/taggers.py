@@ -56,7 +56,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         command.add_argument("--dev", type=Path, default=DATA / "dev.txt")
         command.add_argument("--labels", type=Path, help="`image<TAB>label,label` instead of captions")
         command.add_argument("--mirflickr", type=Path, help="folder of MIRFLICKR's annotation files")
-        command.add_argument("--often", type=int, default=60, help="photos a caption's word must be said of")
+        command.add_argument("--often", type=int, help="photos a word must be said of to be a tag; one in a hundred if "
+                                                       "not given")
         command.add_argument("--views", default="plain,mirror")
         command.add_argument("--epochs", type=int, default=20)
         command.add_argument("--weighting", choices=("tfidf", "count"), default="tfidf")

@@ -18,6 +18,12 @@ def test_tags_are_the_nouns_and_verbs_said_of_enough_photos() -> None:
     assert found.present.tolist() == [[True, True], [True, True], [False, False]]
 
 
+def test_a_word_said_of_too_few_photos_is_no_tag() -> None:
+    assert labels.from_captions([["a dog runs"]] * 5 + [["a cat sits"]] * 4).names == ("dog", "run")
+    with pytest.raises(ValueError, match="said of 5 of these 4 photos"):
+        labels.from_captions([["a dog runs"]] * 4)
+
+
 def test_given_names_keep_their_order_for_other_photos() -> None:
     found = labels.from_captions([["a cat sits"], ["dogs sit"]], ("sit", "cat"))
     assert found.present.tolist() == [[True, True], [True, False]]
