@@ -99,20 +99,25 @@ OWN = tuple(ipaddress.ip_network(net) for net in (  # this machine's and its own
     "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7"))
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that is given out of IPv6 (IANA)
 NAT64 = ipaddress.ip_network("64:ff9b::/96")  # an IPv4 address in its last 32 bits (RFC 6052)
-FORMER = ipaddress.ip_network("192.0.0.0/24")  # IETF protocol assignments (RFC 6890), which is_global lets through
+NEVER = tuple(ipaddress.ip_network(net) for net in (  # which is_global lets through
+    "192.0.0.0/24", "168.63.129.16/32"))  # IETF protocol assignments (RFC 6890); where Azure talks to its machines
 
 
 def reach(address: str) -> Reach:
     """Whether an IP address is anyone's on the internet, in this machine's own network, or of neither kind:
     link-local (where clouds keep credentials), multicast, reserved, unspecified, documentation."""
     ip = _carried(ipaddress.ip_address(address.partition("%")[0]))
-    if any(ip in network for network in OWN):
+    if _in(ip, OWN):
         return "own"
-    if ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local or ip in FORMER:
+    if ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_link_local or _in(ip, NEVER):
         return "never"
     if ip.version == 6 and ip not in GLOBAL_UNICAST:
         return "never"
     return "public" if ip.is_global else "never"
+
+
+def _in(ip: IP, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
+    return any(ip in network for network in networks)
 
 
 def _carried(ip: IP) -> IP:

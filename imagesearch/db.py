@@ -1,6 +1,5 @@
 """The tables, and the one way to a session on them."""
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,6 +25,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import DateTime, TypeDecorator
+
+from imagesearch.commits import Commits
 
 BUSY_TIMEOUT_MS = 10_000  # SQLite has one writer; an upload's transaction takes about 2 ms
 
@@ -223,48 +224,6 @@ class Key(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
-class Commits:
-    """Says in 10 µs whether anyone, in any process, has committed anything: SQLite counts that for a connection which
-    writes nothing itself. A search asks four caches whether they are still right, and a query for each is 0.1 ms."""
-
-    def __init__(self, engine: Engine):
-        self._file = engine.url.database if engine.dialect.name == "sqlite" else None
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        event.listen(engine, "engine_disposed", lambda _: self._close())
-
-    def count(self) -> int | None:
-        """A number that changes with every commit; None where the engine has none."""
-        if not self._file:
-            return None
-        with self._lock:
-            if self._connection is None:
-                self._connection = sqlite3.connect(self._file, check_same_thread=False)
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-
-    def _close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
-
-
-class Cached:
-    """Remembers as of which commit a cache is right. Not safe among threads: the cache has a lock of its own."""
-
-    def __init__(self) -> None:
-        self._commits: int | None = None
-
-    def is_right(self, session: Session) -> bool:
-        """Whether nothing has been committed since `now_right`. Never in a session for writing."""
-        commits = session.info.get("commits")
-        return commits is not None and commits == self._commits
-
-    def now_right(self, session: Session) -> None:
-        """The cache has taken in all that the session sees."""
-        self._commits = session.info.get("commits")
-
-
 class Database:
     """Sessions for reading and for writing; each `write` is one transaction."""
 
@@ -274,8 +233,8 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        commits = self.commits.count()  # before the session's view of the database begins
-        with self._sessions(info={"commits": commits}) as session:
+        latest = self.commits.latest()  # before the session's view of the database begins
+        with self._sessions(info={"latest": latest}) as session:
             yield session
 
     @contextmanager

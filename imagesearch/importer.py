@@ -214,8 +214,18 @@ class Importer:
         """One transaction for all of them, flushed to the disk when it returns."""
         if not waiting:
             return []
-        added = self.library.store([prepared for _, prepared in waiting])
-        self._end([prepared.sha256 for _, prepared in waiting])
+        try:
+            return self._stored(waiting)
+        finally:
+            self._end([prepared.sha256 for _, prepared in waiting])
+
+    def _stored(self, waiting: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
+        try:
+            added = self.library.store([prepared for _, prepared in waiting])
+        except ServiceError as error:  # one came again that was being deleted
+            if len(waiting) == 1:
+                return [Outcome(waiting[0][0], "bad", str(error))]
+            return [outcome for one in waiting for outcome in self._stored([one])]
         return [Outcome(path, "stored" if one.created else "known")
                 for (path, _), one in zip(waiting, added, strict=True)]
 

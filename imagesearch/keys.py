@@ -6,12 +6,13 @@ from collections.abc import Collection
 
 from sqlalchemy import bindparam, select
 
+from imagesearch.commits import Stamp
 from imagesearch.config import Settings
 from imagesearch.db import Database, Key
 from imagesearch.errors import Invalid, NotFound
 
-ANY = select(Key.id).limit(1)
-SCOPE = select(Key.scopes).where(Key.hash == bindparam("hash"))
+ONE_KEY = select(Key.id).limit(1)
+SCOPE_OF = select(Key.scopes).where(Key.hash == bindparam("hash"))
 SCOPES = ("read", "write", "admin")  # each includes those before it
 
 
@@ -21,17 +22,18 @@ class Keys:
     def __init__(self, settings: Settings, database: Database):
         self.database = database
         self._fixed = [_hash(key) for key in settings.api_keys]
-        self._any: tuple[int | None, bool] = None, True  # as of which commit, and whether a key was made
+        self._found: tuple[Stamp | None, bool] = None, True  # as of which commit, and whether a key was made
 
     def required(self) -> bool:
         """Whether there is any key; without one everything is allowed, on loopback only."""
         if self._fixed:
             return True
-        commits = self.database.commits.count()
-        if commits is None or commits != self._any[0]:  # each request asks this
+        latest, (stamp, found) = self.database.commits.latest(), self._found
+        if latest is None or latest != stamp:  # each request asks this
             with self.database.engine.connect() as connection:
-                self._any = commits, connection.execute(ANY).first() is not None
-        return self._any[1]
+                found = connection.execute(ONE_KEY).first() is not None
+            self._found = latest, found
+        return found
 
     def scope(self, token: str) -> str | None:
         """The widest scope of a key, None for one that is not known."""
@@ -39,7 +41,7 @@ class Keys:
         if any(hmac.compare_digest(digest, fixed) for fixed in self._fixed):
             return "admin"
         with self.database.engine.connect() as connection:
-            return connection.execute(SCOPE, {"hash": digest}).scalar()
+            return connection.execute(SCOPE_OF, {"hash": digest}).scalar()
 
     def create(self, name: str, scope: str) -> str:
         """A new key, shown only now. Raises Invalid for a name in use or an unknown scope."""

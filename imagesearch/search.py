@@ -174,7 +174,7 @@ class Search:
         if mode == "visual":
             numbers, cosines = self.joint.nearest(session, vector, MOST_NEAREST, allowed)
             scores = joint.relevance(cosines, vector)
-            return _ranking(numbers, scores, _last(scores), visual=scores)
+            return _ranking(numbers, scores, _last(session, self.joint, scores), visual=scores)
         found = self.text.search(session, query, allowed)
         near, cosines = self.joint.nearest(session, vector, MOST_NEAREST, allowed, also=found.numbers)
         numbers = _union(near, found.numbers)
@@ -183,7 +183,7 @@ class Search:
         held = np.searchsorted(numbers, found.numbers)
         words[held], generated[held], exact[held] = np.minimum(found.scores, 1), found.generated, found.phrase
         parts = {"text": words, "visual": joint.relevance(cosine, vector)}
-        last = _last(cosines)  # what is left out holds no word and looks less like it
+        last = _last(session, self.joint, cosines)  # what is left out holds no word and looks less like it
         rest = last if math.isinf(last) else float(joint.fused(0.0, last, vector))
         return _Ranking(numbers, joint.fused(words, cosine, vector, generated), exact, parts, rest)
 
@@ -192,7 +192,7 @@ class Search:
         numbers, cosines = self.similar.nearest(session, vector, MOST_NEAREST, self._allowed(session, filters, []))
         kept = numbers != without
         scores = np.clip(cosines, 0, 1)
-        ranking = _ranking(numbers[kept], scores[kept], _last(scores), similar=cosines[kept])
+        ranking = _ranking(numbers[kept], scores[kept], _last(session, self.similar, scores), similar=cosines[kept])
         return self._page(session, ranking, cut, CUTOFFS["similar"][cut.strictness], filters)
 
     def _allowed(self, session: Session, filters: Filters, excluded: Sequence[str]) -> set[int] | None:
@@ -257,9 +257,9 @@ def _union(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return both[np.concatenate([[True], both[1:] != both[:-1]])] if len(both) else both
 
 
-def _last(nearest: np.ndarray) -> float:
+def _last(session: Session, index: VectorIndex, nearest: np.ndarray) -> float:
     """The lowest of the `MOST_NEAREST` highest; less than any where there are not so many, as all were given then."""
-    if len(nearest) < MOST_NEAREST:
+    if len(nearest) < MOST_NEAREST or index.count(session) <= MOST_NEAREST:
         return -math.inf
     return float(np.partition(nearest, -MOST_NEAREST)[-MOST_NEAREST])
 

@@ -7,7 +7,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from imagesearch.db import Image, now
-from imagesearch.errors import NotFound, ServiceError
+from imagesearch.errors import DISK_FULL, NotFound, ServiceError
 from imagesearch.library import Library
 
 # After that another process may take over what one has claimed, or the same one after a kill -9. A description takes a
@@ -51,8 +51,9 @@ class Worker:
         except ServiceError as error:
             log.warning("cannot be described: %s", error, extra={"image": image.id})
             self._fail(image.number)
-        except (OSError, OperationalError):  # a full disk, a locked database: not the picture's fault
-            self._give_back(image.number)
+        except (OSError, OperationalError) as error:
+            if isinstance(error, OperationalError) or error.errno in DISK_FULL:  # not the picture's fault
+                self._give_back(image.number)
             raise
         return True
 
@@ -60,7 +61,7 @@ class Worker:
         while not self._stop.is_set():
             try:
                 busy = self.step()
-            except Exception:  # the picture stays pending and is tried again
+            except Exception:  # the picture stays pending, and is tried again when its claim has run out
                 log.exception("describing a pending picture failed")
                 busy = False
             if not busy:
@@ -84,9 +85,10 @@ class Worker:
         return image
 
     def _give_back(self, number: int) -> None:
+        """The attempt does not count. The claim stays, so that the others get their turn."""
         with self.library.database.write() as session:
             session.execute(update(Image).where(Image.number == number)
-                            .values(claimed_until=None, attempts=Image.attempts - 1))
+                            .values(attempts=Image.attempts - 1))
 
     def _fail(self, number: int) -> None:
         with self.library.database.write() as session:

@@ -21,7 +21,9 @@ class TextHits:
 
 
 class TextIndex(Protocol):
-    """Words of captions, tags and characteristics. It lives in the database: changes join the caller's transaction."""
+    """Words of captions, tags and characteristics. It lives in the database: changes join the caller's transaction.
+
+    `search` and `count` take a session for reading: an index may keep what it sees there."""
 
     def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
         """(Re)indexes one image."""
@@ -33,7 +35,7 @@ class TextIndex(Protocol):
 
         The score is BM25 over the sum of the query terms' IDF: the share of the query's information that the image
         holds, about 1 for all of it. A word that no image has counts as the rarest of all, so a nonsense word beside
-        a known one leaves little. The session is one for reading: an index may keep what it sees in it."""
+        a known one leaves little."""
 
     def having(self, session: Session, word: str) -> set[int]:
         """The numbers of all images with that word."""
@@ -57,7 +59,8 @@ class TextIndex(Protocol):
 
 
 class VectorIndex(Protocol):
-    """The pictures of one vector space."""
+    """The pictures of one vector space. An index may keep what a session sees, so one for writing asks it only before
+    it adds or removes vectors."""
 
     space: str
 

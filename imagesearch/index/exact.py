@@ -6,7 +6,8 @@ import numpy as np
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from imagesearch.db import Cached, Deletion, Vector
+from imagesearch.commits import Cached
+from imagesearch.db import Deletion, Vector
 
 # made once: to put a statement together takes longer than to run it
 NEWER = (select(Vector.id, Vector.image_number, Vector.data).order_by(Vector.id)

@@ -7,13 +7,13 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from imagesearch.db import Cached
+from imagesearch.commits import Cached
 from imagesearch.index import TextHits
 from imagesearch.index.postings import Postings
 from imagesearch.index.words import STOP_WORDS, asked, terms, words
 
 STEMMED = "{caption tags characteristics} : "
-MOST_TERMS = 32  # of a query that are looked up; more words than any caption has
+MOST_TERMS = 32  # of a query that are scored
 PUT = sql("REPLACE INTO words (rowid, caption, tags, characteristics, spelt) VALUES (:n, :c, :t, :h, :s)")
 CHANGED = sql("REPLACE INTO words_changes (image_number) VALUES (:n)")
 CHANGES = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, w.caption, "
@@ -51,7 +51,7 @@ class FTS5Index:
         with self._lock:
             self._take_in(session)
             found = self._postings.search(list(asked(text))[:MOST_TERMS])
-            phrases = self._with_phrase(terms(text)[:2 * MOST_TERMS])
+            phrases = self._with_phrase(terms(text))
         hits = TextHits(found.numbers, found.scores, np.isin(found.numbers, phrases), found.flags)
         return hits if among is None else hits.only(np.isin(found.numbers, np.fromiter(among, "int64", len(among))))
 

@@ -23,7 +23,8 @@ class Postings:
     """Documents by number, each a list of terms with a flag. A changed document gets a new row behind the others and
     its old row dies; dead rows are swept out when they are half of all. Not safe among threads: the caller locks.
 
-    A document of a caption's length takes about 300 bytes; a query for four frequent words among 7,000 takes 0.3 ms.
+    A document of a caption's length (twelve terms) takes 410 bytes; a query for four frequent words among 7,000 takes
+    0.3 ms.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import pytest
 
+from imagesearch.db import open_database
 from tests.imagesearch.sites import serving
 
 
@@ -10,3 +13,15 @@ def site(photo):
         for name in ("chelsea.png", "rocket.jpg", "coffee.png"):
             site[f"/{name}"] = photo(name)
         yield site
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def database(url: str):
+    database = open_database(url)
+    yield database
+    database.engine.dispose()

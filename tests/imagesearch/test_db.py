@@ -11,21 +11,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
-from imagesearch.db import Base, Cached, Database, Deletion, Image, Tag, open_database
+from imagesearch.db import Base, Database, Deletion, Image, Tag, open_database
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'test.db'}"
-
-
-@pytest.fixture
-def database(url: str):
-    database = open_database(url)
-    yield database
-    database.engine.dispose()
 
 
 def image(n: int) -> Image:
@@ -148,28 +136,3 @@ def test_times_come_back_in_utc(database):
     with database.read() as session:
         found = session.scalars(select(Image)).one().created_at
     assert (found, found.tzinfo) == (moment, UTC)
-
-
-def test_commits_are_counted_whoever_makes_them(url, database):
-    theirs, seen = open_database(url), [database.commits.count()]
-    for one in (database, theirs):
-        with one.write() as session:
-            session.add(Deletion(image_number=1))
-        seen.append(database.commits.count())
-    theirs.engine.dispose()
-    assert len(set(seen)) == 3
-    assert database.commits.count() == seen[-1]
-
-
-def test_a_cache_is_right_until_the_next_commit_and_never_for_a_writer(database):
-    cache = Cached()
-    with database.read() as session:
-        assert not cache.is_right(session)
-        cache.now_right(session)
-    with database.read() as session:
-        assert cache.is_right(session)
-    with database.write() as session:
-        assert not cache.is_right(session)
-        session.add(Deletion(image_number=1))
-    with database.read() as session:
-        assert not cache.is_right(session)

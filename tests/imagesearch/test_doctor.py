@@ -51,7 +51,9 @@ def test_what_was_changed_and_deleted_is_well_too(library):
 
 def test_files_of_no_image_are_swept(library):
     library.storage.put("ab" * 32, b"orphan")
-    library.storage.put_thumbnail("cd" * 32, 128, "webp", b"stray")
+    stray = library.storage.thumbnail("cd" * 32, 128, "webp")
+    stray.parent.mkdir()
+    stray.write_bytes(b"stray")
     library.storage.put_thumbnail(of(library, "cat.png").sha256, 128, "webp", b"")
     (library.storage.root / "originals" / "ab" / ".new-x").write_bytes(b"half")
     assert {trouble: len(items) for trouble, items in findings(library).items()} == {

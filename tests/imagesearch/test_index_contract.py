@@ -4,19 +4,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from imagesearch.db import Deletion, Image, Vector, open_database
+from imagesearch.db import Deletion, Image, Vector
 from imagesearch.index.exact import ExactIndex
 from imagesearch.index.fts5 import FTS5Index
 
 TEXTS = {1: ("a black dog runs", "pet", "dog black run"), 2: ("a white dog and a black cat", "", "dog white cat black"),
          3: ("two men on a beach", "holiday", "man"), 4: ("the black dog runs on a beach of sand", "", "dog black")}
-
-
-@pytest.fixture
-def database(tmp_path):
-    database = open_database(f"sqlite:///{tmp_path / 'test.db'}")
-    yield database
-    database.engine.dispose()
 
 
 def add_images(session, numbers):

@@ -1,8 +1,11 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from imagesearch.annotations import Annotation, Subject
+from imagesearch.db import Image, now
 from imagesearch.errors import Changed, DamagedImage, Invalid, NotFound, TooLarge, UnsupportedImage
 from imagesearch.search import Filters
 
@@ -143,15 +146,17 @@ def test_a_pending_picture_survives_a_restart_and_is_described_then(services, ca
     assert not services.worker.step()
 
 
-def test_a_picture_that_a_dead_process_claimed_is_taken_over(services, cat):
-    from datetime import timedelta
+def expire(services):
+    """Every claim runs out."""
+    with services.database.write() as session:
+        session.execute(update(Image).values(claimed_until=now() - timedelta(seconds=1)))
 
-    from imagesearch.db import now
+
+def test_a_picture_that_a_dead_process_claimed_is_taken_over(services, cat):
     image = services.library.add(cat, wait=False).image
     services.worker._claim()
     assert not services.worker.step()
-    with services.database.write() as session:
-        session.get_one(type(image), image.number).claimed_until = now() - timedelta(seconds=1)
+    expire(services)
     assert services.worker.step()
     assert services.library.get(image.id).status == "ready"
 
@@ -165,5 +170,24 @@ def test_a_full_disk_is_not_the_pending_picture_s_fault(services, cat, monkeypat
         for _ in range(5):
             with pytest.raises(OSError, match="No space left"):
                 services.worker.step()
+            expire(services)
     assert services.worker.step()
     assert services.library.get(image.id).status == "ready"
+
+
+def test_a_pending_picture_that_cannot_be_read_does_not_hold_up_the_others(services, cat, photo, monkeypatch):
+    broken, image = (services.library.add(data, wait=False).image for data in (cat, photo("rocket.jpg")))
+    path = services.storage.path(broken.sha256)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        services.worker.step()
+    assert services.worker.step()
+    assert services.library.get(image.id).status == "ready"
+    for _ in range(2):
+        expire(services)
+        with pytest.raises(IsADirectoryError):
+            services.worker.step()
+    expire(services)
+    assert not services.worker.step()
+    assert services.library.get(broken.id).status == "failed"
