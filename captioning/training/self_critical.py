@@ -4,7 +4,7 @@ REINFORCE with the mean reward of a photo's other samples as baseline (Rennie et
 arXiv:2003.09971). The end mark counts as a word in the reward: without it captions learn to stop at "in a". Sampling
 is done by the serving decoder, the step by Keras as weighted teacher forcing, so any backend will do. Adam at 2e-5,
 gradients clipped to 0.5; 1e-4 collapses into one caption for everything. What is kept is a running mean of the weights
-over the last hundred steps or so (Polyak and Juditsky 1992): single steps differ on dev by as much as an epoch brings.
+over the last twenty steps or so (Polyak and Juditsky 1992): single steps differ on dev by as much as an epoch brings.
 """
 import json
 import shutil
@@ -21,8 +21,8 @@ from captioning.training.scores import CiderD, SentenceBleu
 from captioning.vocabulary import END, PAD, START, UNKNOWN, Vocabulary, words_of
 
 MARK = " endmark"  # stands for the end in the reward; no word of a caption
-BLEU_SHARE = 0.5
-MEMORY = 0.99  # of the running mean of the weights, a step
+BLEU_SHARE = 0.3
+MEMORY = 0.95  # of the running mean of the weights, a step
 
 
 class Reward:
