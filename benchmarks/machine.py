@@ -4,7 +4,9 @@ import datetime
 import os
 import platform
 import re
+import statistics
 import subprocess
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,19 @@ def describe() -> dict[str, Any]:
         "libraries": {name: version(name) for name in LIBRARIES},
         "load_at_start": os.getloadavg(),
     }
+
+
+def loop_ms() -> float:
+    """Of a fixed loop of plain Python, the median of five. A virtual machine's neighbours can double it within
+    seconds, without any load of its own: times taken while it was high are high."""
+    return statistics.median(_loop() for _ in range(5))
+
+
+def _loop() -> float:
+    started, total = time.perf_counter(), 0
+    for i in range(300_000):
+        total += i * i
+    return 1000 * (time.perf_counter() - started)
 
 
 def _processor() -> str:

@@ -81,6 +81,9 @@ def _notes(found: dict[str, Any]) -> list[str]:
             f"* Upload: one client, {found['upload']['photos_each_round']} new photos a round, {rounds} rounds, "
             "the three turn by turn; the median of the rounds' medians.",
         ]
+    loops = ", ".join("{} {:.1f} and {:.1f}".format(part, *found[part]["loop_ms"]) for part in _PARTS if part in found)
+    notes.append(f"* A fixed loop of plain Python, in ms before and after each part: {loops}. A virtual machine's "
+                 "neighbours can double it, and every time here with it.")
     return [*notes, "* Memory: gunicorn's master and worker added, so that what they share counts twice."]
 
 

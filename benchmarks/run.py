@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings
@@ -32,22 +33,22 @@ def main() -> None:
 
 
 def measured(photos: Photos, work: Path, options: argparse.Namespace) -> figures.Figures:
-    cores = len(os.sched_getaffinity(0))
+    cores, library = len(os.sched_getaffinity(0)), work / "library"
+    parts: dict[str, Callable[[], figures.Figures]] = {
+        "upload": lambda: figures.upload(photos, work, options.rounds, options.each, options.tutorial_each),
+        "import": lambda: figures.importing(photos, work, options.rounds, options.imported, cores),
+        "search": lambda: figures.searching(photos, library, work, options.requests),
+        "teach": lambda: figures.teaching(library, options.rounds),
+        "start": lambda: figures.starting(library, options.rounds),
+    }
     found = {}
-    if "upload" in options.only:
-        found["upload"] = figures.upload(photos, work, options.rounds, options.each, options.tutorial_each)
-    if "import" in options.only:
-        found["import"] = figures.importing(photos, work, options.rounds, options.imported, cores)
-    if {"search", "teach", "start"} & set(options.only):
-        library = work / "library"
-        library.mkdir()
-        run_import(photos.staged(work / "all-photos"), library)
-        if "search" in options.only:
-            found["search"] = figures.searching(photos, library, work, options.requests)
-        if "teach" in options.only:
-            found["teach"] = figures.teaching(library, options.rounds)
-        if "start" in options.only:
-            found["start"] = figures.starting(library, options.rounds)
+    for part in (part for part in parts if part in options.only):
+        if part in {"search", "teach", "start"} and not library.exists():
+            library.mkdir()
+            run_import(photos.staged(work / "all-photos"), library)
+        before = machine.loop_ms()
+        found[part] = parts[part]()
+        found[part]["loop_ms"] = (before, machine.loop_ms())
     return found
 
 

@@ -13,6 +13,7 @@ UPLOAD = {
     "rounds": 5,
     "photos_each_round": 40,
     "peak_memory_mb": 400.0,
+    "loop_ms": (9.0, 9.1),
 }
 SPREAD = {"p50": 4.0, "p95": 9.0, "max": 20.0}
 SEARCH = {
@@ -22,6 +23,7 @@ SEARCH = {
     "tutorial_similar_ms": 2000.0,
     "stored": 7091,
     "peak_memory_mb": 510.0,
+    "loop_ms": (9.0, 16.5),
 }
 
 
@@ -49,3 +51,8 @@ def test_the_page_names_the_machine_and_no_place_on_it():
     text = page(search=SEARCH)
     assert "cores of" in text
     assert str(machine.ROOT) not in text
+
+
+def test_the_page_tells_how_fast_the_machine_was_meanwhile():
+    assert "search 9.0 and 16.5" in page(search=SEARCH)
+    assert machine.loop_ms() > 0
