@@ -4,7 +4,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -101,6 +101,11 @@ class _Ranking:
     parts: Mapping[str, np.ndarray]  # each (N,)
     rest: float = -math.inf
 
+    def without(self, numbers: Collection[int]) -> "_Ranking":
+        kept = ~np.isin(self.numbers, np.fromiter(numbers, "int64", len(numbers)))
+        return _Ranking(self.numbers[kept], self.scores[kept], self.exact[kept],
+                        {name: values[kept] for name, values in self.parts.items()}, self.rest)
+
 
 class Search:
     def __init__(self, database: Database, library: Library, text: TextIndex, similar: VectorIndex,
@@ -115,8 +120,9 @@ class Search:
         """
         wanted, excluded = parse(query)
         with self.database.read() as session:
-            allowed = self._allowed(session, filters, excluded)
-            ranking = self._ranked(session, wanted, mode, allowed)
+            ranking = self._ranked(session, wanted, mode, self._allowed(session, filters))
+            for word in excluded:
+                ranking = ranking.without(self.text.having(session, word))
             kind = mode if "visual" in ranking.parts else "text"
             return self._page(session, ranking, cut, CUTOFFS[kind][cut.strictness], filters, wanted)
 
@@ -189,20 +195,16 @@ class Search:
 
     def _similar(self, session: Session, vector: Any, filters: Filters, cut: Cut,
                  without: int | None = None) -> Results:
-        numbers, cosines = self.similar.nearest(session, vector, MOST_NEAREST, self._allowed(session, filters, []))
+        numbers, cosines = self.similar.nearest(session, vector, MOST_NEAREST, self._allowed(session, filters))
         kept = numbers != without
         scores = np.clip(cosines, 0, 1)
         ranking = _ranking(numbers[kept], scores[kept], _last(session, self.similar, scores), similar=cosines[kept])
         return self._page(session, ranking, cut, CUTOFFS["similar"][cut.strictness], filters)
 
-    def _allowed(self, session: Session, filters: Filters, excluded: Sequence[str]) -> set[int] | None:
+    @staticmethod
+    def _allowed(session: Session, filters: Filters) -> set[int] | None:
         """The numbers the filters leave, None for all."""
-        if not filters and not excluded:
-            return None
-        allowed = set(session.scalars(select(Image.number).where(*_conditions(filters))))
-        for word in excluded:
-            allowed -= self.text.having(session, word)
-        return allowed
+        return set(session.scalars(select(Image.number).where(*_conditions(filters)))) if filters else None
 
     # ---- from scores to a page -----------------------------------------------------------------------
 
