@@ -1,10 +1,12 @@
 """The JSON that goes in and out: the contract's shapes, from which `/openapi.json` is made."""
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from captioning.registry import Card
 from imagesearch import db, records, search
@@ -221,28 +223,30 @@ class Answer(BaseModel):
                         mimetype="application/json")
 
 
-class Tag(Answer):
+# A page has some 350 of these three: as plain dictionaries they are checked with their image, in one call each.
+
+class Tag(TypedDict):
     name: str
     source: Literal["user", "model"]
-    confidence: float | None = Field(description="Of the model; null for a person's.")
+    confidence: Annotated[float | None, Field(description="Of the model; null for a person's.")]
 
 
-class Characteristic(Answer):
+class Characteristic(TypedDict):
     subject: str
     subject_colours: list[str]
     subject_actions: list[str]
     source: Literal["user", "caption"]
 
-    @classmethod
-    def of(cls, kept: db.Characteristic | records.Characteristic) -> Self:
-        return cls(subject=kept.subject, subject_colours=kept.values("colour"), subject_actions=kept.values("action"),
-                   source=kept.source)  # type: ignore[arg-type]
 
-
-class Colour(Answer):
+class Colour(TypedDict):
     name: str
-    hex: str = Field(pattern="^#[0-9a-f]{6}$")
-    share: float = Field(ge=0, le=1, description="Of the picture's area.")
+    hex: Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
+    share: Annotated[float, Field(ge=0, le=1, description="Of the picture's area.")]
+
+
+def _characteristics(kept: Iterable[db.Characteristic | records.Characteristic]) -> list[Characteristic]:
+    return [{"subject": c.subject, "subject_colours": c.values("colour"), "subject_actions": c.values("action"),
+             "source": c.source} for c in kept]  # type: ignore[typeddict-item]
 
 
 class Image(Answer):
@@ -276,9 +280,10 @@ class Image(Answer):
             id=image.id, url=url, file_url=f"{url}/file", thumbnail_url=f"{url}/thumbnail", audio_url=f"{url}/audio",
             filename=image.filename, caption=image.caption, caption_model=image.caption_model,
             caption_source=image.caption_source, status=image.status,  # type: ignore[arg-type]
-            tags=[Tag(name=t.name, source=t.source, confidence=t.confidence) for t in image.tags],  # type: ignore[arg-type]
-            characteristics=[Characteristic.of(c) for c in image.characteristics],
-            colours=[Colour(name=c.name, hex=c.hex, share=c.share) for c in image.colours],
+            tags=[{"name": t.name, "source": t.source, "confidence": t.confidence}  # type: ignore[typeddict-item]
+                  for t in image.tags],
+            characteristics=_characteristics(image.characteristics),
+            colours=[{"name": c.name, "hex": c.hex, "share": c.share} for c in image.colours],
             format=image.format, width=image.width, height=image.height, bytes=image.bytes, sha256=image.sha256,
             created_at=image.created_at, updated_at=image.updated_at)
 
@@ -329,7 +334,7 @@ class Result(Answer):
         why = hit.matched
         return cls(image=Image.of(hit.image), score=hit.score, matched=Matched(
             words=why.words, tags=why.tags, parts=why.parts,
-            characteristics=[Characteristic.of(c) for c in why.characteristics]))
+            characteristics=_characteristics(why.characteristics)))
 
 
 class Results(Answer):
