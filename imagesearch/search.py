@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from imagesearch import records
@@ -270,12 +270,12 @@ def _last(session: Session, index: VectorIndex, nearest: np.ndarray) -> float:
 
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [
-        exists().where(Tag.image_number == Image.number, _names(Tag.key, tag, "tag")) for tag in filters.tags]
+        Image.number.in_(select(Tag.image_number).where(_names(Tag.key, tag, "tag"))) for tag in filters.tags]
+    several = filters.subjects if len(filters.subjects) > 1 else ()  # of a single one `_bound` says it all
+    shown = [_names(Characteristic.key, subject, "subject") for subject in several]
     if filters.subjects or filters.colours or filters.actions:
-        conditions += [exists().where(Characteristic.image_number == Image.number,
-                                      _names(Characteristic.key, subject, "subject")) for subject in filters.subjects]
-        conditions.append(exists().where(Characteristic.image_number == Image.number, _bound(filters)))
-    return conditions
+        shown.append(_bound(filters))
+    return conditions + [Image.number.in_(select(Characteristic.image_number).where(one)) for one in shown]
 
 
 def _bound(filters: Filters) -> ColumnElement[bool]:
@@ -283,8 +283,8 @@ def _bound(filters: Filters) -> ColumnElement[bool]:
     subjects = [_names(Characteristic.key, subject, "subject") for subject in filters.subjects]
     parts = [or_(*subjects)] if subjects else []
     for kind, values in (("colour", filters.colours), ("action", filters.actions)):
-        parts += [exists().where(Trait.characteristic_id == Characteristic.id, Trait.kind == kind,
-                                 _names(Trait.key, value, kind)) for value in values]
+        parts += [Characteristic.id.in_(select(Trait.characteristic_id).where(
+            Trait.kind == kind, _names(Trait.key, value, kind))) for value in values]
     return and_(*parts)
 
 
