@@ -34,7 +34,13 @@ def post_worker_init(worker):
     """The application is there: start the background work and load the models, while /readyz says no."""
     gc.freeze()
     gc.enable()
-    worker.wsgi.extensions["imagesearch"].start(then=gc.freeze)  # nor do models and indexes go away
+    worker.wsgi.extensions["imagesearch"].start(then=settle)
+
+
+def settle():
+    """Models and indexes do not go away either; and a page of results makes hundreds of objects that die with it."""
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def worker_exit(server, worker):

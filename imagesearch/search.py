@@ -308,10 +308,10 @@ def _match(image: Record, query_terms: Mapping[str, str], filters: Filters, part
              *(t.value for c in image.characteristics for t in c.traits)]
     held = {stem(word) for word in words(" ".join(texts))}
     tags = [t.name for t in image.tags
-            if t.key in query_terms or any(_names_value(t.key, tag) for tag in filters.tags)]
+            if t.key in query_terms or (filters.tags and any(_names_value(t.key, tag) for tag in filters.tags))]
     return Match(
         words=[word for term, word in query_terms.items() if term in held], tags=tags,
-        characteristics=[c for c in image.characteristics if _matches(c, filters)], parts=parts)
+        characteristics=[c for c in image.characteristics if filters and _matches(c, filters)], parts=parts)
 
 
 def _matches(characteristic: records.Characteristic, filters: Filters) -> bool:
