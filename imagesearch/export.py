@@ -1,22 +1,19 @@
 """What is stored, for other programs, in the API's own shape: JSON lines, or a ZIP of originals."""
 import json
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from flask import Flask
 
 from imagesearch.bootstrap import Services
-from imagesearch.errors import NotFound
 from imagesearch.records import Record
 from imagesearch.search import Cut, Filters, Hit, Results
 from imagesearch.web import schemas
-from imagesearch.web.zips import credits, safe_name
+from imagesearch.web.zips import credits, pack
 
 CHUNK = 100  # a page of the API has no more
 
@@ -67,24 +64,4 @@ def write_zip(services: Services, target: Path, search: Callable[[], Results],
     in the ZIP, null for one that is lost. Returns how many files are in it."""
     started = perf_counter()
     results = search()
-    answer = schemas.Results(
-        results=[schemas.Result.of(hit) for hit in results.hits], total=results.total, cutoff=results.cutoff,
-        next=None, took_ms=round((perf_counter() - started) * 1000, 2)).model_dump(mode="json")
-    came_from = credits(services.database, [hit.image for hit in results.hits])
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        for rank, hit, result in zip(count(1), results.hits, answer["results"], strict=False):
-            result["image"] |= came_from.get(hit.image.number, {})
-            _put(archive, services, rank, hit.image, result)
-            progress(1)
-        archive.writestr("results.json", json.dumps(answer, indent=1, ensure_ascii=False))
-    return sum(1 for result in answer["results"] if result["file"])
-
-
-def _put(archive: zipfile.ZipFile, services: Services, rank: int, image: Record, result: dict[str, Any]) -> None:
-    result["file"] = None
-    try:
-        data = services.library.original(image)
-    except NotFound:
-        return
-    result["file"] = safe_name(rank, image)
-    archive.writestr(result["file"], data)
+    return pack(target, services, results.hits, schemas.Results.of(results, None, perf_counter() - started), progress)

@@ -346,6 +346,11 @@ class Results(Answer):
     next: str | None = Field(description="Address of the next page, null at the end.")
     took_ms: float
 
+    @classmethod
+    def of(cls, found: search.Results, next: str | None, seconds: float) -> Self:
+        return cls(results=[Result.of(hit) for hit in found.hits], total=found.total, cutoff=found.cutoff, next=next,
+                   took_ms=round(seconds * 1000, 2))
+
 
 class Suggestions(Answer):
     suggestions: list[str]

@@ -67,10 +67,7 @@ def similar_images(path: schemas.ImagePath, query: schemas.CutQuery) -> Response
 
 
 def _answer(found: Results) -> Response:
-    took = (perf_counter() - g.started) * 1000
-    results = schemas.Results(
-        results=[schemas.Result.of(hit) for hit in found.hits], total=found.total, cutoff=found.cutoff,
-        next=next_page(found.next), took_ms=round(took, 2))
+    results = schemas.Results.of(found, next_page(found.next), perf_counter() - g.started)
     accepted = request.accept_mimetypes.best_match(["application/json", "application/zip"], "application/json")
     answer = zips.response(found.hits, results) if accepted == "application/zip" else results.response()
     answer.vary.add("Accept")
