@@ -1,7 +1,10 @@
 """What a caller can do wrong. No HTTP here: `imagesearch.web.problems` gives each its status."""
 import errno
 
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT}  # of an OSError: nobody's wrong, and a passing one
+
+def is_full_disk(error: BaseException) -> bool:
+    """Nobody's wrong, and a passing one."""
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 class ServiceError(Exception):

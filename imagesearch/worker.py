@@ -7,7 +7,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from imagesearch.db import Image, now
-from imagesearch.errors import DISK_FULL, NotFound, ServiceError
+from imagesearch.errors import NotFound, ServiceError, is_full_disk
 from imagesearch.library import Library
 
 # After that another process may take over what one has claimed, or the same one after a kill -9. A description takes a
@@ -52,7 +52,7 @@ class Worker:
             log.warning("cannot be described: %s", error, extra={"image": image.id})
             self._fail(image.number)
         except (OSError, OperationalError) as error:
-            if isinstance(error, OperationalError) or error.errno in DISK_FULL:  # not the picture's fault
+            if isinstance(error, OperationalError) or is_full_disk(error):  # not the picture's fault
                 self._give_back(image.number)
             raise
         return True

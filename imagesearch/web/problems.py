@@ -54,7 +54,7 @@ def of(error: Exception) -> Problem:
             return problem(status, _summary(fields) or str(error), fields)
     if isinstance(error, exc.OperationalError | exc.TimeoutError):
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer just now; try again")
-    if isinstance(error, OSError) and error.errno in errors.DISK_FULL:
+    if errors.is_full_disk(error):
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, "the disk of the service is full; nothing was stored")
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is a fault of the service; its log has more, under the "
                                                      "request id")

@@ -10,7 +10,7 @@ from typing import Any, cast
 from flask import Flask, current_app, g, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestTimeout
 
-from imagesearch.errors import DISK_FULL
+from imagesearch.errors import is_full_disk
 
 PATIENCE = 20  # seconds that a request's bytes may be waited for, all in all
 SLOWEST = 20_000  # bytes a second earn more time; a phone with one bar sends more
@@ -85,7 +85,7 @@ def waiting_for_the_client() -> Iterator[None]:
     except TooSlow as error:
         raise RequestTimeout(str(error)) from error
     except Exception as error:  # the server's own exceptions for broken chunks have no common base
-        if isinstance(error, OSError) and error.errno in DISK_FULL:
+        if is_full_disk(error):
             raise
         raise BadRequest(f"the body cannot be read: {str(error)[:200]}") from error
     finally:
