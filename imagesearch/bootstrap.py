@@ -136,7 +136,6 @@ class Services:
         return found
 
 
-
 def build(settings: Settings) -> Services:
     """Opens the database and the storage; loads no model."""
     database = open_database(settings.database)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from captioning import image_bytes
 from imagesearch import descriptions
-from imagesearch.annotations import Annotation
+from imagesearch.annotations import Annotation, checked
 from imagesearch.db import Image
 from imagesearch.descriptions import Table
 from imagesearch.errors import ServiceError, TooLarge
@@ -202,7 +202,7 @@ class Importer:
         with self.library.database.read() as session:
             row = session.execute(select(Image.status, Image.caption_source).where(Image.sha256 == sha256)).first()
         if row is None:
-            return self.library.prepare(data, name, Annotation(caption))
+            return self.library.prepare(data, sha256, name, checked(Annotation(caption)))
         if row.caption_source == "user":
             caption = None  # what a person wrote stays, even if this folder says otherwise
         if caption is None and row.status == "ready" and self.library.storage.exists(sha256):

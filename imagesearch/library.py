@@ -94,18 +94,16 @@ class Library:
         if (known := self._by_hash(sha256)) is not None:
             UPLOADS.labels("duplicate").inc()
             return Added(self._again(known, data, annotation, wait), created=False)
-        return self.store([self._prepared(data, sha256, filename, annotation, wait)])[0]
+        return self.store([self.prepare(data, sha256, filename, annotation, wait)])[0]
 
-    def prepare(self, data: bytes, filename: str = "", annotation: Annotation | None = None,
-                wait: bool = True) -> Prepared:
-        """What `add` does first: decoded and seen, its file on the disk. For many at once, see `store`.
+    def prepare(self, data: bytes, sha256: str, filename: str, annotation: Annotation, wait: bool = True) -> Prepared:
+        """What `add` does with a picture that is not known: decoded and seen, its file on the disk. For many at once,
+        see `store`.
 
-        Raises UnsupportedImage, DamagedImage, TooLarge, Invalid.
+        :param sha256: of the data
+        :param annotation: as `checked` gives it
+        Raises UnsupportedImage, DamagedImage, TooLarge.
         """
-        annotation = checked(annotation or Annotation())
-        return self._prepared(data, hashlib.sha256(data).hexdigest(), filename, annotation, wait)
-
-    def _prepared(self, data: bytes, sha256: str, filename: str, annotation: Annotation, wait: bool) -> Prepared:
         with stage("decode"):
             picture = self.decode(data)
         stored = self._disk.submit(self.storage.put, sha256, data)  # its flushes wait for the disk, the models do not

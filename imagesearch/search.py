@@ -131,7 +131,7 @@ class Search:
         if not filters:
             raise Invalid("give at least one of subject, colour, action and tag", "subject")
         with self.database.read() as session:
-            numbers = np.array(session.scalars(select(Image.number).where(*_conditions(filters))).all(), "int64")
+            numbers = np.array(self._fitting(session, filters), "int64")
             return self._page(session, _ranking(numbers, np.ones(len(numbers))), cut, 0.0, filters)
 
     def by_image(self, data: bytes, filters: Filters = Filters(), cut: Cut = Cut()) -> Results:
@@ -151,7 +151,7 @@ class Search:
                 raise NotFound(f"there is no image {id!r}", "id")
             vector = self.similar.vector(session, number)
             if vector is None:  # it still waits to be described
-                return Results([], 0, CUTOFFS["similar"][cut.strictness] if cut.min_score is None else cut.min_score)
+                return self._page(session, _nothing(), cut, CUTOFFS["similar"][cut.strictness], filters)
             return self._similar(session, vector, filters, cut, without=number)
 
     def suggest(self, prefix: str, limit: int = 10) -> list[str]:
@@ -165,7 +165,7 @@ class Search:
 
     # ---- rankers -------------------------------------------------------------------------------------
 
-    def _ranked(self, session: Session, query: str, mode: Mode, allowed: set[int] | None) -> _Ranking:
+    def _ranked(self, session: Session, query: str, mode: Mode, allowed: Sequence[int] | None) -> _Ranking:
         if mode == "visual" and not self.describer.joint:
             raise ModelMissing("mode=visual needs the joint text-image model: set JOINT to one that GET /models lists, "
                                "or use mode=text", "mode")
@@ -173,7 +173,7 @@ class Search:
         vector = joint.embed_text(query) if joint and mode != "text" else None
         if joint is None or self.joint is None or vector is None:
             if mode == "visual":  # no word of the query is known to the model
-                return _ranking(np.empty(0, "int64"), np.empty(0))
+                return _nothing()
             found = self.text.search(session, query, allowed)
             scores = share(found.scores)
             return _Ranking(found.numbers, scores, found.phrase, {"text": scores})
@@ -196,15 +196,18 @@ class Search:
     def _similar(self, session: Session, vector: Any, filters: Filters, cut: Cut,
                  without: int | None = None) -> Results:
         numbers, cosines = self.similar.nearest(session, vector, MOST_NEAREST, self._allowed(session, filters))
-        kept = numbers != without
         scores = np.clip(cosines, 0, 1)
-        ranking = _ranking(numbers[kept], scores[kept], _last(session, self.similar, scores), similar=cosines[kept])
+        ranking = _ranking(numbers, scores, _last(session, self.similar, scores), similar=cosines)
+        ranking = ranking if without is None else ranking.without([without])
         return self._page(session, ranking, cut, CUTOFFS["similar"][cut.strictness], filters)
 
-    @staticmethod
-    def _allowed(session: Session, filters: Filters) -> set[int] | None:
+    def _allowed(self, session: Session, filters: Filters) -> Sequence[int] | None:
         """The numbers the filters leave, None for all."""
-        return set(session.scalars(select(Image.number).where(*_conditions(filters)))) if filters else None
+        return self._fitting(session, filters) if filters else None
+
+    @staticmethod
+    def _fitting(session: Session, filters: Filters) -> Sequence[int]:
+        return session.scalars(select(Image.number).where(*_conditions(filters))).all()
 
     # ---- from scores to a page -----------------------------------------------------------------------
 
@@ -251,6 +254,10 @@ def share(bm25: np.ndarray) -> np.ndarray:
 def _ranking(numbers: np.ndarray, scores: np.ndarray, rest: float = -math.inf, **parts: np.ndarray) -> _Ranking:
     """One without captions."""
     return _Ranking(numbers, scores, np.zeros(len(numbers), bool), parts, rest)
+
+
+def _nothing() -> _Ranking:
+    return _ranking(np.empty(0, "int64"), np.empty(0))
 
 
 def _union(a: np.ndarray, b: np.ndarray) -> np.ndarray:
