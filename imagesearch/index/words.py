@@ -28,6 +28,7 @@ def words(text: str) -> list[str]:
     """Case-folded words without accents or punctuation: `Café's` → `cafe`, `s`."""
     plain = text.casefold()
     if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", plain).casefold()  # again: 𝔸 is A only now
         plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
     return [w[:_LONGEST] for w in _WORD.findall(plain)]
 

@@ -1,7 +1,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imagesearch.index.words import asked, key, stem, terms, words
@@ -41,6 +41,7 @@ def test_any_text_becomes_terms_of_letters_and_digits(text):
 
 
 @given(st.text(max_size=30))
+@example("𝔸")
 def test_folding_twice_is_folding_once(text):
     assert words(" ".join(words(text))) == words(text)
 
