@@ -38,6 +38,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=float, help="instead of the step's own")
     parser.add_argument("--rate", type=float, help="learning rate instead of the step's own")
     parser.add_argument("--batch", type=int, help="photos a batch instead of the step's own")
+    parser.add_argument("--blocks", type=int, help="fine-tune: the last so many of VGG16's five, 1 unless given")
     parser.add_argument("--init", type=Path, help="a shipped .npz of the same kind to go on from")
     parser.add_argument("--precision", default="float32", help="mixed_bfloat16 where the machine has it")
     parser.add_argument("--threads", type=int, default=os.cpu_count())

@@ -93,21 +93,21 @@ def calibrate(run: Run, arrays: Arrays | None = None, command: str | None = None
                          command=command)
 
 
-def fine_tune(run: Run, epochs: float = 4, rate: float = 1e-4, batch: int = 64) -> registry.Card:
-    """VGG16's last block, with the captioner and the joint space shipped as heads; ships all three if dev gains."""
+def fine_tune(run: Run, epochs: float = 4, rate: float = 1e-4, batch: int = 64, blocks: int = 1) -> registry.Card:
+    """VGG16's last blocks, with the captioner and the joint space shipped as heads; ships all three if dev gains."""
     from captioning.training import captions
     from captioning.training import joint as pairs
 
-    stem, before = stem_of(run), registry.card(run.encoder, run.models)
+    stem, before = stem_of(run, blocks), registry.card(run.encoder, run.models)
     if stem is None:
         raise ValueError(f"fine-tuning takes a VGG16 at 112 px, {run.encoder} is none")
     stems, maps = [cached(run, stem, run.train, view) for view in run.views], run.train_maps()
-    heads = [started(build, maps[0], run, run.models / f"{name}.npz")
-             for build, name in ((captions.build, captioner_name(run)), (pairs.build, "joint"))]
-    vocabulary = heads[0][1]
-    network = fine_tuning.EndToEnd(stem.weights, *(head for head, _ in heads))
+    (writer, vocabulary), (pair, _) = (
+        started(build, maps[0], run, run.models / f"{name}.npz")
+        for build, name in ((captions.build, captioner_name(run)), (pairs.build, "joint")))
+    network = fine_tuning.EndToEnd(stem.weights, writer, pair, blocks)
     ids = captions.encoded([p.captions for p in run.train], vocabulary)
-    score = end_to_end_score(run, cached(run, stem, run.dev, "plain"), vocabulary)
+    score = end_to_end_score(run, cached(run, stem, run.dev, "plain"), vocabulary, blocks)
     start = score(network.arrays())
     arrays = fit(network, fine_tuning.EndToEndBatches(stems, maps, ids, batch), round(epochs), rate,
                  run.folder / "fine-tune", fine_tuning.LOSSES, score, "sum", fine_tuning.WEIGHTS)
@@ -121,7 +121,7 @@ def fine_tune(run: Run, epochs: float = 4, rate: float = 1e-4, batch: int = 64) 
     tuned = replace(run)  # a new run: its extractor is the new encoder
     for photos, views in ((run.train, run.views), (run.dev, ("plain",))):
         features_of.derive(stem, tuned.extractor, photos, views, run.cache,
-                           fine_tuning.Top(fine_tuning.part(arrays, "block")))
+                           fine_tuning.Top(fine_tuning.part(arrays, "block"), blocks))
     captioner_command, joint_command = (registry.card(name, run.models).command
                                         for name in (captioner_name(run), "joint"))
     ship_captioner(tuned, vocabulary, fine_tuning.part(arrays, "captioner"), "fine-tune", captioner_command)
@@ -149,13 +149,13 @@ def started(build: Callable, maps: np.ndarray, run: Run, init: Path | None) -> t
     return network, vocabulary
 
 
-def stem_of(run: Run) -> fine_tuning.Stem | None:
-    """The encoder's first four blocks, if it is a VGG16 at 112 px."""
+def stem_of(run: Run, blocks: int = 1) -> fine_tuning.Stem | None:
+    """The encoder without its last blocks, if it is a VGG16 at 112 px."""
     card = registry.card(run.encoder, run.models)
     if card.settings["graph"] != "vgg16" or card.settings["side"] != 112:
         return None
     with np.load(run.models / card.file) as held:
-        return fine_tuning.Stem(dict(held), card.settings["side"])
+        return fine_tuning.Stem(dict(held), card.settings["side"], blocks)
 
 
 def cached(run: Run, extractor: Any, photos: list[Photo], view: str) -> np.ndarray:
@@ -199,10 +199,11 @@ def recall_score(run: Run, vocabulary: Vocabulary,
     return score
 
 
-def end_to_end_score(run: Run, stems: np.ndarray, vocabulary: Vocabulary) -> Callable[[Arrays], dict[str, float]]:
-    """Both heads' scores on dev, over the map that the block makes of the stems."""
+def end_to_end_score(run: Run, stems: np.ndarray, vocabulary: Vocabulary,
+                     blocks: int) -> Callable[[Arrays], dict[str, float]]:
+    """Both heads' scores on dev, over the map that the blocks make of the stems."""
     def score(arrays: Arrays) -> dict[str, float]:
-        maps = fine_tuning.Top(fine_tuning.part(arrays, "block"))(stems)
+        maps = fine_tuning.Top(fine_tuning.part(arrays, "block"), blocks)(stems)
         found = {**greedy_score(run, vocabulary, maps)(fine_tuning.part(arrays, "captioner")),
                  **recall_score(run, vocabulary, maps)(fine_tuning.part(arrays, "joint"))}
         return {**found, "sum": found["CIDEr-D"] + found["R@10"] / 100}
