@@ -2,7 +2,7 @@
 
 Every pixel of a 64-pixel copy goes to the nearest prototype in CIELAB (D65, CIE 1976 distance) and takes its name, by
 way of a table of 32³ cells; the shares are counts, the hex the mean of a name's pixels. The names are the eleven basic
-colour terms of English (Berlin and Kay, 1969) and three more that captions use. Deterministic; 0.35 ms.
+colour terms of English (Berlin and Kay, 1969) and three more that captions use. Deterministic; 0.2 ms.
 """
 
 from collections.abc import Sequence
@@ -66,12 +66,14 @@ def largest(seen: Sequence[Colour], count: int = 5) -> list[Colour]:
 def palette(image: Image.Image) -> list[Colour]:
     """Every named colour down to `TRACE` of the picture, largest first: what a claimed colour is checked against."""
     small = image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX, reducing_gap=2.0)
-    pixels = np.asarray(small).reshape(-1, 3)
-    cells = (pixels >> 3).astype(np.intp)
-    nearest = _cells()[(cells[:, 0] << 10) | (cells[:, 1] << 5) | cells[:, 2]]
-    sizes = np.bincount(nearest, minlength=len(_PROTOTYPES))
-    order = [name for name in np.argsort(-sizes, kind="stable") if sizes[name] >= TRACE * len(pixels)]
-    return [_colour(int(name), pixels[nearest == name], len(pixels)) for name in order]
+    channels = np.asarray(small).reshape(-1, 3).T.astype(np.uint16)
+    red, green, blue = channels >> 3
+    nearest = _cells()[(red << 10) | (green << 5) | blue].astype(np.intp)
+    sizes = np.bincount(nearest, minlength=len(_PROTOTYPES)).tolist()
+    sums = [np.bincount(nearest, channel, len(_PROTOTYPES)).tolist() for channel in channels]
+    found = [name for name, size in enumerate(sizes) if size >= TRACE * len(nearest)]
+    return [_colour(name, [total[name] / sizes[name] for total in sums], sizes[name] / len(nearest))
+            for name in sorted(found, key=lambda name: -sizes[name])]
 
 
 def names() -> tuple[str, ...]:
@@ -97,18 +99,18 @@ def plausible(name: str, seen: Sequence[Colour]) -> bool:
     return any(colour.name == name or distance(name, colour) <= CLAIM_LIMIT for colour in seen)
 
 
-def _colour(name: int, pixels: np.ndarray, total: int) -> Colour:
-    red, green, blue = (round(float(value)) for value in pixels.mean(axis=0))
-    return Colour(names()[name], f"#{red:02x}{green:02x}{blue:02x}", round(len(pixels) / total, 4))
+def _colour(name: int, mean: Sequence[float], share: float) -> Colour:
+    red, green, blue = (round(value) for value in mean)
+    return Colour(names()[name], f"#{red:02x}{green:02x}{blue:02x}", round(share, 4))
 
 
 @cache
 def _cells() -> np.ndarray:
-    """Index of the name of every cell of 8 × 8 × 8 sRGB values (32768,), red slowest. 30 ms, once."""
+    """Index of the name of every cell of 8 × 8 × 8 sRGB values (32768,) uint8, red slowest. 30 ms, once."""
     steps = np.arange(32) * 8 + 3.5
     centres = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.float32)
     labels, of_name = _prototypes()
-    return of_name[np.argmin(_squares(_lab(centres), labels), axis=1)]
+    return of_name[np.argmin(_squares(_lab(centres), labels), axis=1)].astype(np.uint8)
 
 
 @cache
