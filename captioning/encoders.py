@@ -57,28 +57,28 @@ class Encoder:
         return self._similarity(features)
 
     @classmethod
-    def from_card(cls, card: registry.Card, folder: Path) -> "Encoder":
+    def from_card(cls, card: registry.Card, folder: Path, hint: runtime.Hint = "LATENCY") -> "Encoder":
         """With its similarity, if one was fitted. Raises ModelDamaged where it was fitted to another version."""
         name, version = registry.original(card)
         try:
             fitted = registry.card(f"{name}-similarity", folder)
         except registry.ModelMissing:
-            return cls.unfitted(card, folder)
+            return cls.unfitted(card, folder, hint)
         if fitted.settings["encoder_version"] != version:
             raise registry.ModelDamaged(f"{fitted.name} was fitted to version {fitted.settings['encoder_version']} of "
                                         f"{name}, this is {version}. Fit it again: {fitted.command}")
         registry.check(fitted, folder)
-        return cls(card, session(card, folder), Similarity.read(folder / fitted.file), fitted.version)
+        return cls(card, session(card, folder, hint), Similarity.read(folder / fitted.file), fitted.version)
 
     @classmethod
-    def unfitted(cls, card: registry.Card, folder: Path) -> "Encoder":
-        return cls(card, session(card, folder))
+    def unfitted(cls, card: registry.Card, folder: Path, hint: runtime.Hint = "LATENCY") -> "Encoder":
+        return cls(card, session(card, folder, hint))
 
 
-def session(card: registry.Card, folder: Path) -> runtime.Session:
+def session(card: registry.Card, folder: Path, hint: runtime.Hint = "LATENCY") -> runtime.Session:
     """The network of a card: a picture (1, side, side, 3) uint8 → its map."""
     return runtime.Session(GRAPHS[card.settings["graph"]](folder / card.file, card.settings),
-                           card.settings.get("precision"))
+                           card.settings.get("precision"), hint=hint)
 
 
 def resized(image: Image.Image, side: int) -> np.ndarray:

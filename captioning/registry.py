@@ -74,21 +74,25 @@ def check_encoder(card: Card, encoder: Card) -> None:
                            f"vectors cannot be compared. Train it again: {card.command}")
 
 
-_held: dict[tuple[str, Path], Any] = {}
+_held: dict[tuple[Any, ...], Any] = {}
 _lock = threading.RLock()  # a captioner may load its encoder
 
 
-def load(name: str, folder: Path | None = None) -> Any:
-    """The model, ready to run; the same object at every call. Raises ModelMissing or ModelDamaged."""
+def load(name: str, folder: Path | None = None, **options: Any) -> Any:
+    """The model, ready to run; the same object at every call. Raises ModelMissing or ModelDamaged.
+
+    :param options: how it is to run, where its class's `from_card` takes any
+    """
     place = (folder or MODELS).resolve()
+    key = name, place, *sorted(options.items())
     with _lock:
-        if (name, place) not in _held:
+        if key not in _held:
             found = card(name, place)
             if found.kind not in FACTORIES:
                 raise ModelMissing(f"{name} is part of another model ({found.kind}) and is not loaded by itself")
             check(found, place)
-            _held[name, place] = _factory(found.kind).from_card(found, place)
-        return _held[name, place]
+            _held[key] = _factory(found.kind).from_card(found, place, **options)
+        return _held[key]
 
 
 def card(name: str, folder: Path | None = None) -> Card:

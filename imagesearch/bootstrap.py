@@ -24,6 +24,7 @@ from imagesearch.worker import Worker
 
 if TYPE_CHECKING:
     from captioning.joint import Joint
+    from captioning.runtime import Hint
     from captioning.taggers import Teachable
 
 log = logging.getLogger(__name__)
@@ -45,18 +46,22 @@ else:
 
 @dataclass(frozen=True)
 class Services:
-    """What the web and the command line work with. The models are loaded when first asked for, once."""
+    """What the web and the command line work with. The models are loaded when first asked for, once.
+
+    `hint`: whether one picture is to be done soonest, or many.
+    """
 
     settings: Settings
     database: Database
     storage: FolderStorage
     keys: Keys
+    hint: "Hint" = "LATENCY"
 
     @once
     def describer(self) -> Describer:
         settings = self.settings
-        return Describer(registry.load(settings.encoder, settings.models_dir), self._fitting(settings.captioner),
-                         self._joint(), self._taggers())
+        encoder = registry.load(settings.encoder, settings.models_dir, hint=self.hint)
+        return Describer(encoder, self._fitting(settings.captioner), self._joint(), self._taggers())
 
     @once
     def library(self) -> Library:
@@ -136,8 +141,8 @@ class Services:
         return found
 
 
-def build(settings: Settings) -> Services:
+def build(settings: Settings, hint: "Hint" = "LATENCY") -> Services:
     """Opens the database and the storage; loads no model."""
     database = open_database(settings.database)
     storage = FolderStorage(Path(settings.storage_url) if settings.storage_url else settings.data_dir)
-    return Services(settings, database, storage, Keys(settings, database))
+    return Services(settings, database, storage, Keys(settings, database), hint)

@@ -67,7 +67,7 @@ def main() -> None:
 
 def services() -> Services:
     """Of the settings in force; closed when the command ends."""
-    service = build(Settings.from_environment())
+    service = build(Settings.from_environment(), hint="THROUGHPUT")
     click.get_current_context().call_on_close(service.database.engine.dispose)
     return service
 

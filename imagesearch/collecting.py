@@ -17,8 +17,8 @@ from imagesearch.db import Image, Origin
 from imagesearch.errors import Invalid, ServiceError, TooLarge
 from imagesearch.fetching import Fetcher
 from imagesearch.hosts import Stopped
-from imagesearch.importer import Folder, Importer, Outcome
-from imagesearch.library import Library, Prepared
+from imagesearch.importer import File, Folder, Importer, Outcome
+from imagesearch.library import Library
 from imagesearch.origins import Source
 
 COLUMNS = {  # of a list with a header: ours, and what others call it
@@ -102,6 +102,8 @@ def _by_turns(urls: Sequence[str]) -> list[str]:
 class Collector(Importer):
     """Fetches and adds. A URL is remembered once its picture is stored, so another run does not fetch it again."""
 
+    batch = 1  # servers answer when they like: nothing waits for another
+
     def __init__(self, library: Library, wanted: Wanted, fetcher: Fetcher):
         super().__init__(library, wanted)
         self.sources, self.fetcher = wanted.sources, fetcher
@@ -115,13 +117,20 @@ class Collector(Importer):
                 yield outcome
         self._remember(list(self._fetched))  # those with the bytes of another
 
-    def _take_in(self, path: str) -> Outcome | tuple[str, Prepared]:
+    def _take_in(self, paths: Sequence[str]) -> list[Outcome]:
+        url, = paths
         try:
-            return self._known(path) or super()._take_in(path)
+            here = self._here(url)
         except ServiceError as error:
-            return Outcome(path, "bad", str(error))
+            return [Outcome(url, "bad", str(error))]
+        return [here] if here else super()._take_in(paths)
 
-    def _known(self, url: str) -> Outcome | None:
+    def _add(self, files: Sequence[File]) -> list[Outcome]:
+        outcomes = super()._add(files)
+        self._remember([file.path for file in files])  # after a crash between the two they are fetched, and known
+        return outcomes
+
+    def _here(self, url: str) -> Outcome | None:
         """Of a URL whose picture is here, whole; a caption and an origin that are given now are taken."""
         with self.library.database.read() as session:
             row = session.execute(select(Image.id, Image.sha256, Image.status, Image.caption_source, Origin).join(
@@ -136,17 +145,6 @@ class Collector(Importer):
             return Outcome(url, "known")
         self.library.update(row.id, Annotation(source.caption))
         return Outcome(url, "captioned")
-
-    def _add(self, path: str, data: bytes, sha256: str) -> Outcome | Prepared:
-        done = super()._add(path, data, sha256)
-        if isinstance(done, Outcome):
-            self._remember([path])
-        return done
-
-    def _store(self, waiting: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
-        outcomes = super()._store(waiting)
-        self._remember([url for url, _ in waiting])  # after a crash between the two the bytes are fetched, and known
-        return outcomes
 
     def _remember(self, urls: Sequence[str]) -> None:
         if not urls:

@@ -61,17 +61,20 @@ class Describer:
         """Every vector space a stored picture should be in."""
         return [space for space in (self.similar_space, self.joint_space, self.pooled_space) if space]
 
-    def see(self, image: Image.Image) -> Seen:
-        """One pass of the encoder over an upright RGB picture, and what follows from it without words."""
+    def see(self, images: Sequence[Image.Image]) -> list[Seen]:
+        """One pass of the encoder over each of these upright RGB pictures, and what follows from it without words."""
+        if not images:
+            return []
         with stage("encode"):
-            encoding = self.encoder.encode(image)
-        vectors = {self.similar_space: encoding.vector}
-        if self.joint and self.joint_space:
-            vectors[self.joint_space] = self.joint.embed_image(encoding.map)
-        if self.pooled_space:
-            vectors[self.pooled_space] = pooled(encoding.map)
+            maps = np.stack([self.encoder.features(image) for image in images])
+            vectors = {self.similar_space: self.encoder.vector(maps)}
+            if self.joint and self.joint_space:
+                vectors[self.joint_space] = self.joint.embed_image(maps)
+            if self.pooled_space:
+                vectors[self.pooled_space] = pooled(maps)
         with stage("colours"):
-            return Seen(encoding.map, vectors, colours.palette(image))
+            return [Seen(maps[k], {space: found[k] for space, found in vectors.items()}, colours.palette(image))
+                    for k, image in enumerate(images)]
 
     def tell(self, seen: Sequence[Seen], written: Sequence[str | None]) -> list[Description]:
         """What is to be kept of pictures.
@@ -87,7 +90,7 @@ class Describer:
 
     def describe(self, image: Image.Image, caption: str | None = None) -> Description:
         """Both, of one picture."""
-        return self.tell([self.see(image)], [caption])[0]
+        return self.tell(self.see([image]), [caption])[0]
 
     def _written(self, seen: Seen, caption: "Caption") -> Description:
         return Description(seen.vectors, colours.largest(seen.palette), caption.text, self.caption_model,

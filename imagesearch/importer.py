@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 
@@ -22,7 +22,7 @@ from imagesearch.pool import spread
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
                       ".avif", ".heic", ".heif"])
-BATCH = 16  # rows written in one transaction; a service beside this waits that long for its turn, about 30 ms
+BATCH = 16  # rows written in one transaction; a service beside this waits that long for its turn, about 20 ms
 BATCH_BYTES = 32 * 2**20  # of their originals, which stay in memory until then
 SNIFFED = 4096  # first bytes of a file without such a suffix, to see whether it is a picture after all
 
@@ -152,8 +152,19 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
 
 # ---- taking in ---------------------------------------------------------------------------------------
 
+@dataclass(frozen=True)
+class File:
+    """One that was read."""
+
+    path: str
+    data: bytes
+    sha256: str
+
+
 class Importer:
     """Adds files to a library from several threads. What it reports as stored is on the disk."""
+
+    batch = BATCH  # files that a thread takes at once: their captions are written together, and their rows
 
     def __init__(self, library: Library, folder: Folder):
         self.library, self.folder = library, folder
@@ -167,71 +178,87 @@ class Importer:
         on from there.
         """
         yield from self.folder.bad
-        waiting: list[tuple[str, Prepared]] = []
-        for done in spread(self._take_in, self.folder.files[:limit], jobs, stop):
-            if isinstance(done, Outcome):
-                yield done
-            else:
-                waiting.append(done)
-            if len(waiting) == BATCH or sum(len(one.data) for _, one in waiting) > BATCH_BYTES:
-                yield from self._store(waiting)
-                waiting = []
-        yield from self._store(waiting)
+        files = self.folder.files[:limit]
+        batches = [files[k:k + self.batch] for k in range(0, len(files), self.batch)]
+        for outcomes in spread(self._take_in, batches, jobs, stop):
+            yield from outcomes
 
-    def _take_in(self, path: str) -> Outcome | tuple[str, Prepared]:
-        """Everything but the row of a picture that is new."""
-        try:
-            data = self._read(path)
-            sha256 = hashlib.sha256(data).hexdigest()
-            with self._lock:
-                if sha256 in self._under_way:
-                    return Outcome(path, "known", "the same bytes as another of these")
-                self._under_way.add(sha256)
-            done: Outcome | Prepared | None = None
+    def _take_in(self, paths: Sequence[str]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        files: list[File] = []
+        for path in paths:
             try:
-                done = self._add(path, data, sha256)
-            finally:
-                if not isinstance(done, Prepared):
-                    self._end([sha256])
-            return done if isinstance(done, Outcome) else (path, done)
-        except ServiceError as error:
-            return Outcome(path, "bad", str(error))
+                data = self._read(path)
+            except ServiceError as error:
+                outcomes.append(Outcome(path, "bad", str(error)))
+                continue
+            file = File(path, data, hashlib.sha256(data).hexdigest())
+            if not self._begin(file):
+                outcomes.append(Outcome(path, "known", "the same bytes as another of these"))
+                continue
+            files.append(file)
+            if sum(len(one.data) for one in files) > BATCH_BYTES:
+                outcomes += self._add(files)
+                files = []
+        return outcomes + self._add(files)
 
-    def _add(self, path: str, data: bytes, sha256: str) -> Outcome | Prepared:
-        caption, name = self.folder.caption(path), self.folder.name(path)
+    def _add(self, files: Sequence[File]) -> list[Outcome]:
+        outcomes, new = [], []
+        try:
+            known = self._known(files)
+            for file in files:
+                try:
+                    if row := known.get(file.sha256):
+                        outcomes.append(self._again(file, row.status, row.caption_source))
+                    else:
+                        annotation = checked(Annotation(self.folder.caption(file.path)))
+                        new.append((file.path, self.library.prepare(file.data, file.sha256,
+                                                                    self.folder.name(file.path), annotation)))
+                except ServiceError as error:
+                    outcomes.append(Outcome(file.path, "bad", str(error)))
+            return outcomes + self._stored(new)
+        finally:
+            self._end(files)
+
+    def _known(self, files: Sequence[File]) -> dict[str, Any]:
+        """The rows that are here already, by SHA-256."""
+        columns = select(Image.sha256, Image.status, Image.caption_source)
         with self.library.database.read() as session:
-            row = session.execute(select(Image.status, Image.caption_source).where(Image.sha256 == sha256)).first()
-        if row is None:
-            return self.library.prepare(data, sha256, name, checked(Annotation(caption)))
-        if row.caption_source == "user":
-            caption = None  # what a person wrote stays, even if this folder says otherwise
-        if caption is None and row.status == "ready" and self.library.storage.exists(sha256):
-            return Outcome(path, "known")
-        self.library.add(data, name, Annotation(caption))
-        return Outcome(path, "captioned" if caption else "known")
+            found = session.execute(columns.where(Image.sha256.in_([file.sha256 for file in files])))
+            return {row.sha256: row for row in found}
 
-    def _store(self, waiting: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
-        """One transaction for all of them, flushed to the disk when it returns."""
-        if not waiting:
+    def _again(self, file: File, status: str, caption_source: str | None) -> Outcome:
+        caption = self.folder.caption(file.path)
+        if caption_source == "user":
+            caption = None  # what a person wrote stays, even if this folder says otherwise
+        if caption is None and status == "ready" and self.library.storage.exists(file.sha256):
+            return Outcome(file.path, "known")
+        self.library.add(file.data, self.folder.name(file.path), Annotation(caption))
+        return Outcome(file.path, "captioned" if caption else "known")
+
+    def _stored(self, new: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
+        """Stored in one transaction, flushed to the disk when it returns."""
+        if not new:
             return []
         try:
-            return self._stored(waiting)
-        finally:
-            self._end([prepared.sha256 for _, prepared in waiting])
-
-    def _stored(self, waiting: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
-        try:
-            added = self.library.store([prepared for _, prepared in waiting])
+            added = self.library.store([prepared for _, prepared in new])
         except ServiceError as error:  # one came again that was being deleted
-            if len(waiting) == 1:
-                return [Outcome(waiting[0][0], "bad", str(error))]
-            return [outcome for one in waiting for outcome in self._stored([one])]
-        return [Outcome(path, "stored" if one.created else "known")
-                for (path, _), one in zip(waiting, added, strict=True)]
+            if len(new) == 1:
+                return [Outcome(new[0][0], "bad", str(error))]
+            return [outcome for one in new for outcome in self._stored([one])]
+        return [Outcome(path, "stored" if one.created else "known") for (path, _), one in zip(new, added, strict=True)]
 
-    def _end(self, hashes: Sequence[str]) -> None:
+    def _begin(self, file: File) -> bool:
+        """False where the same bytes are under way in another place."""
         with self._lock:
-            self._under_way.difference_update(hashes)
+            if file.sha256 in self._under_way:
+                return False
+            self._under_way.add(file.sha256)
+            return True
+
+    def _end(self, files: Sequence[File]) -> None:
+        with self._lock:
+            self._under_way.difference_update(file.sha256 for file in files)
 
     def _read(self, path: str) -> bytes:
         """The size is asked first: a film named .jpg is not worth reading."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import Select, bindparam, delete, func, select
@@ -19,21 +19,17 @@ from imagesearch import records, rows
 from imagesearch.annotations import Annotation, Subject, checked, display_name
 from imagesearch.config import Settings
 from imagesearch.db import (
-    Characteristic,
-    Colour,
     Database,
     Deletion,
     Image,
-    Tag,
-    Trait,
     Vector,
     now,
 )
-from imagesearch.describer import Describer, Description, Seen
+from imagesearch.describer import Describer, Description
 from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, UnsupportedImage
 from imagesearch.index import TextIndex
 from imagesearch.index.words import key
-from imagesearch.records import Record, Shown
+from imagesearch.records import Record, Shown, parts
 from imagesearch.storage import FolderStorage
 from imagesearch.tagging import SURE, Tagging
 from imagesearch.telemetry import UPLOADS, stage
@@ -44,26 +40,20 @@ CONTENT = (selectinload(Image.tags), selectinload(Image.characteristics), select
 
 @dataclass(frozen=True)
 class Added:
-    image: Image
+    image: Shown
     created: bool
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture whose file is stored and whose row is not yet."""
+    """A picture decoded and not yet stored."""
 
     sha256: str
     data: bytes
     filename: str
-    format: str
-    width: int
-    height: int
+    picture: Picture
     annotation: Annotation
-    seen: Seen | None  # None: it is to be described later
-
-    @property
-    def ready(self) -> bool:
-        return self.seen is not None
+    ready: bool = True  # False: it is to be described later
 
 
 @dataclass(frozen=True)
@@ -97,28 +87,24 @@ class Library:
         return self.store([self.prepare(data, sha256, filename, annotation, wait)])[0]
 
     def prepare(self, data: bytes, sha256: str, filename: str, annotation: Annotation, wait: bool = True) -> Prepared:
-        """What `add` does with a picture that is not known: decoded and seen, its file on the disk. For many at once,
-        see `store`.
+        """What `add` does first with a picture that is not known; then comes `store`.
 
         :param sha256: of the data
         :param annotation: as `checked` gives it
         Raises UnsupportedImage, DamagedImage, TooLarge.
         """
         with stage("decode"):
-            picture = self.decode(data)
-        stored = self._disk.submit(self.storage.put, sha256, data)  # its flushes wait for the disk, the models do not
-        try:
-            seen = self.describer.see(picture.image) if wait else None
-        finally:
-            with stage("store"):
-                stored.result()
-        return Prepared(sha256, data, display_name(filename), picture.format, picture.width, picture.height,
-                        annotation, seen)
+            return Prepared(sha256, data, display_name(filename), self.decode(data), annotation, wait)
 
     def store(self, prepared: Sequence[Prepared]) -> list[Added]:
-        """Writes their captions at once and their rows in one transaction: that costs each of sixteen less than half
-        of what one alone does."""
-        descriptions = self._descriptions(prepared)
+        """Describes pictures and stores them, in one transaction: that costs each of sixteen less than half of what one
+        alone does."""
+        files = self._disk.submit(self.storage.put_all, [(one.sha256, one.data) for one in prepared])
+        try:
+            descriptions = self._descriptions(prepared)  # the flushes wait for the disk, the models do not
+        finally:
+            with stage("store"):
+                files.result()
         try:
             with stage("commit"):
                 images = self._insert(prepared, descriptions)
@@ -280,7 +266,7 @@ class Library:
     def reindex(self, image: Shown) -> None:
         """Puts one picture into the spaces of the models in use. Captions and tags stay as they are."""
         picture = self.decode(self.original(image))
-        seen = self.describer.see(picture.image)
+        seen = self.describer.see([picture.image])[0]
         with self.database.write() as session:
             if session.scalar(select(Image.number).where(Image.number == image.number)) is not None:
                 _set_vectors(session, image.number, seen.vectors)
@@ -299,8 +285,9 @@ class Library:
         return self.describer.describe(picture.image, caption)
 
     def _descriptions(self, prepared: Sequence[Prepared]) -> list[Description | None]:
-        told = iter(self.describer.tell([one.seen for one in prepared if one.seen],
-                                        [one.annotation.caption for one in prepared if one.seen]))
+        now = [one for one in prepared if one.ready]
+        told = iter(self.describer.tell(self.describer.see([one.picture.image for one in now]),
+                                        [one.annotation.caption for one in now]))
         return [next(told) if one.ready else None for one in prepared]
 
     def _by_hash(self, sha256: str) -> Image | None:
@@ -325,8 +312,8 @@ class Library:
         except NotFound as error:
             raise Changed("the same picture was being deleted at this moment; send it again", "image") from error
 
-    def _insert(self, prepared: Sequence[Prepared], descriptions: Sequence[Description | None]) -> list[Image]:
-        images = [self._row(one, description) for one, description in zip(prepared, descriptions, strict=True)]
+    def _insert(self, prepared: Sequence[Prepared], descriptions: Sequence[Description | None]) -> list[Record]:
+        images = [self._record(one, description) for one, description in zip(prepared, descriptions, strict=True)]
         with self.database.write() as session:
             self._tag(session, images, descriptions)
             rows.write(session, images, [one.vectors if one else {} for one in descriptions])
@@ -335,32 +322,31 @@ class Library:
                 self.storage.put(one.sha256, one.data)  # again: a deletion may have come between; else nothing
         return images
 
-    def _row(self, one: Prepared, description: Description | None) -> Image:
-        moment = now()
-        image = Image(id=secrets.token_urlsafe(12), sha256=one.sha256, filename=one.filename, format=one.format,
-                      width=one.width, height=one.height, bytes=len(one.data), created_at=moment, updated_at=moment,
-                      status="ready" if one.ready else "pending", version=1, attempts=0, tags=[], characteristics=[],
-                      colours=[])
+    def _record(self, one: Prepared, description: Description | None) -> Record:
+        moment, picture = now(), one.picture
+        image = Record(0, secrets.token_urlsafe(12), one.sha256, one.filename, picture.format, picture.width,
+                       picture.height, len(one.data), caption=None, caption_source=None, caption_model=None,
+                       status="ready" if one.ready else "pending", version=1, created_at=moment, updated_at=moment)
         if description:
             self._set_description(image, description)
         self._annotate(image, one.annotation)
         return image
 
-    def _tag(self, session: Session, images: Sequence[Image], descriptions: Sequence[Description | None]) -> None:
+    def _tag(self, session: Session, images: Sequence[Shown], descriptions: Sequence[Description | None]) -> None:
         if self.tagging:
             seen = [(image, one.vectors) for image, one in zip(images, descriptions, strict=True) if one]
             self.tagging.tag(session, [image for image, _ in seen],
                              [vectors[self.tagging.pictures.space] for _, vectors in seen])
 
-    def _set_description(self, image: Image, description: Description) -> None:
-        image.colours = [Colour(name=c.name, hex=c.hex, share=c.share) for c in description.colours]
+    def _set_description(self, image: Shown, description: Description) -> None:
+        image.colours = [parts(image).Colour(name=c.name, hex=c.hex, share=c.share) for c in description.colours]
         if description.caption is not None and image.caption_source != "user":
             image.caption, image.caption_source = description.caption, "model"
             image.caption_model, image.caption_confidence = description.caption_model, description.confidence
         written = image.caption if image.caption_source == "user" else None  # maybe while the models were at work
         _derive(image, grammar.from_caption(written) if written else description.characteristics)
 
-    def _annotate(self, image: Image, annotation: Annotation, whole: bool = False) -> None:
+    def _annotate(self, image: Shown, annotation: Annotation, whole: bool = False) -> None:
         """Applies what a person says; the models' own rows about the same thing make way."""
         if annotation.caption is not None:
             image.caption, image.caption_source = annotation.caption, "user"
@@ -369,11 +355,11 @@ class Library:
         if annotation.tags is not None:
             given = {key(name): name for name in annotation.tags}
             kept = {key(name) for name in annotation.kept_tags} - given.keys()
-            image.tags = [Tag(name=given[k], key=k, source="user") for k in given] + [
+            image.tags = [parts(image).Tag(name=given[k], key=k, source="user") for k in given] + [
                 t for t in image.tags if t.source == "model" and t.key in kept]
         if annotation.characteristics is not None:
             derived = [c for c in image.characteristics if c.source != "user"]
-            said = _said(annotation.characteristics, derived)
+            said = _said(annotation.characteristics, derived, parts(image))
             subjects = {c.key for c in said}
             image.characteristics = said + [c for c in derived if not whole and c.key not in subjects]
 
@@ -384,7 +370,7 @@ class Library:
         self.text.put(session, image.number, *self.searchable(image))
 
     @staticmethod
-    def searchable(image: Image) -> tuple[str, str, str]:
+    def searchable(image: Shown) -> tuple[str, str, str]:
         """What the text index holds of an image: caption, tags, characteristics."""
         tags = [t.name for t in image.tags if t.source == "user" or (t.confidence or 0) >= SURE]
         return (image.caption or "", " ".join(tags),
@@ -403,22 +389,22 @@ def _unknown(id: str) -> NotFound:
 
 def _set_vectors(session: Session, number: int, vectors: Mapping[str, np.ndarray]) -> None:
     session.execute(delete(Vector).where(Vector.image_number == number, Vector.space.in_(vectors)))
-    session.add_all(rows.vectors_of(number, vectors))
+    session.execute(rows.VECTORS, rows.vectors_of(number, vectors))
 
 
-def _derive(image: Image, found: Iterable[grammar.Characteristic]) -> None:
+def _derive(image: Shown, found: Iterable[grammar.Characteristic]) -> None:
     """Replaces the characteristics derived from a caption; a subject that a person described stays theirs."""
     given = [c for c in image.characteristics if c.source == "user"]
     subjects = {c.key for c in given}
-    derived = [_characteristic(c.subject, c.subject_colours, c.subject_actions, "caption") for c in found]
+    derived = [_characteristic(c.subject, c.subject_colours, c.subject_actions, "caption", parts(image)) for c in found]
     image.characteristics = given + [c for c in derived if c.key not in subjects]
 
 
-def _said(subjects: Sequence[Subject], derived: Sequence[Characteristic]) -> list[Characteristic]:
+def _said(subjects: Sequence[Subject], derived: Sequence[Any], kinds: Any) -> list[Any]:
     """What a person gave, as rows. What they gave back unchanged stays derived, so that a new caption replaces it."""
     rows = []
     for s in subjects:
-        row = _characteristic(s.subject, s.subject_colours, s.subject_actions, "user")
+        row = _characteristic(s.subject, s.subject_colours, s.subject_actions, "user", kinds)
         same = next((d for d in derived if s.derived and _content(d) == _content(row)), None)
         if same is not None:
             row.source = same.source
@@ -426,11 +412,12 @@ def _said(subjects: Sequence[Subject], derived: Sequence[Characteristic]) -> lis
     return rows
 
 
-def _content(row: Characteristic) -> tuple[str, list[tuple[str, str]]]:
+def _content(row: Any) -> tuple[str, list[tuple[str, str]]]:
     return row.key, [(t.kind, t.key) for t in row.traits]
 
 
-def _characteristic(subject: str, colours: Sequence[str], actions: Sequence[str], source: str) -> Characteristic:
-    traits = [Trait(kind=kind, value=value, key=key(value))
+def _characteristic(subject: str, colours: Sequence[str], actions: Sequence[str], source: str, kinds: Any) -> Any:
+    """:param kinds: see `records.parts`"""
+    traits = [kinds.Trait(kind=kind, value=value, key=key(value))
               for kind, values in (("colour", colours), ("action", actions)) for value in dict.fromkeys(values)]
-    return Characteristic(subject=subject, key=key(subject), source=source, traits=traits)
+    return kinds.Characteristic(subject=subject, key=key(subject), source=source, traits=traits)

@@ -10,7 +10,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 4  # items a thread that are handed out before it asks, so that none waits while their taker is busy
+AHEAD = 2  # items a thread that are handed out before it asks, so that none waits while their taker is busy
 
 
 def spread(work: Callable[[Item], Result], items: Iterable[Item], jobs: int,
@@ -24,6 +24,7 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], jobs: int,
     try:
         for item in items:
             if stop and stop.is_set():
+                waiting = {future for future in waiting if not future.cancel()}
                 break
             waiting.add(pool.submit(work, item))
             if len(waiting) >= jobs * AHEAD:

@@ -1,7 +1,7 @@
 """Originals and thumbnails by content hash, in a folder."""
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -20,8 +20,15 @@ class FolderStorage:
         return self.root / "originals" / sha256[:2] / sha256
 
     def put(self, sha256: str, data: bytes) -> None:
-        if not self.path(sha256).exists():
-            self._write(self.path(sha256), data)
+        self.put_all([(sha256, data)])
+
+    def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Originals by their hashes, those left out that are here. Sixteen at once are flushed with half the journal
+        writes: the first folder's takes the others' renames along."""
+        written = [path for sha256, data in files if not (path := self.path(sha256)).exists()
+                   and self._write(path, data)]
+        for folder in dict.fromkeys(path.parent for path in written):
+            sync_folder(folder)
 
     def take_in(self, sha256: str, file: Path) -> None:
         """Moves a file, which is on the disk of this storage and flushed, into its place."""
@@ -82,13 +89,14 @@ class FolderStorage:
     def _thumbnails(self, sha256: str) -> Path:
         return self.root / "thumbnails" / sha256[:2] / sha256
 
-    def _write(self, path: Path, data: bytes, durable: bool = True) -> None:
+    def _write(self, path: Path, data: bytes, durable: bool = True) -> Path:
+        """The path, with the file in it; flushed, if durable, but for the folder's own entry."""
         try:
-            self._write_once(path, data, durable)
+            return self._write_once(path, data, durable)
         except FileNotFoundError:  # `doctor` took the half-written file for a dead writer's
-            self._write_once(path, data, durable)
+            return self._write_once(path, data, durable)
 
-    def _write_once(self, path: Path, data: bytes, durable: bool) -> None:
+    def _write_once(self, path: Path, data: bytes, durable: bool) -> Path:
         _make_folder(path.parent)
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         try:
@@ -101,8 +109,7 @@ class FolderStorage:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        if durable:
-            sync_folder(path.parent)
+        return path
 
 
 def _make_folder(folder: Path) -> None:

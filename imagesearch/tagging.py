@@ -12,6 +12,7 @@ from imagesearch.db import Image, Lesson, Tag
 from imagesearch.errors import Invalid
 from imagesearch.index import VectorIndex
 from imagesearch.index.words import key
+from imagesearch.records import Shown, parts
 
 if TYPE_CHECKING:
     from captioning.taggers import Teachable
@@ -59,7 +60,7 @@ class Tagging:
     def knows(self, session: Session, tag: str) -> bool:
         return any(key(name) == key(tag) for name in self._fresh(session).names)
 
-    def tag(self, session: Session, images: Sequence[Image], vectors: Sequence[np.ndarray]) -> None:
+    def tag(self, session: Session, images: Sequence[Shown], vectors: Sequence[np.ndarray]) -> None:
         """Gives images the models' tags by their pooled vectors. What a person tagged or rejected stays as they left
         it."""
         if not images:
@@ -67,8 +68,8 @@ class Tagging:
         for image, found in zip(images, self._fresh(session).tags_of(np.stack(vectors)), strict=True):
             own = [t for t in image.tags if t.source == "user"]
             theirs = {t.key for t in own} | self._rejected_on(session, image)
-            image.tags = own + [Tag(name=t.name, key=key(t.name), source="model", confidence=round(t.confidence, 4))
-                                for t in found if key(t.name) not in theirs]
+            image.tags = own + [parts(image).Tag(name=t.name, key=k, source="model", confidence=round(t.confidence, 4))
+                                for t in found if (k := key(t.name)) not in theirs]
 
     def suggest(self, session: Session, image: Image) -> list[Suggestion]:
         """What the taggers would say of an image now, likeliest first, whatever their thresholds; without what a
@@ -197,8 +198,8 @@ class Tagging:
         last = {row.image_number: row.correct for row in rows}
         return {number for number, correct in last.items() if not correct}
 
-    def _rejected_on(self, session: Session, image: Image) -> set[str]:
-        if image.number is None:
+    def _rejected_on(self, session: Session, image: Shown) -> set[str]:
+        if not image.number:
             return set()
         rows = session.execute(select(Lesson.key, Lesson.correct).order_by(Lesson.id)
                                .where(Lesson.image_number == image.number, *ACTIVE))
