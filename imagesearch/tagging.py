@@ -2,10 +2,10 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
 from imagesearch.db import Image, Lesson, Tag
@@ -21,6 +21,9 @@ SUGGESTED = 10
 LEAST = 0.05  # confidence under which nothing is suggested
 SURE = 0.5  # a model's tag under this is shown and filtered by, but is no word of a text search: most are wrong
 MOVED = 0.005  # a confidence that changes by less stays as it is written
+LESSONS = cast(Table, Lesson.__table__).c  # a table's columns: asked at every upload, and the ORM is twice as slow
+NEWER = (select(LESSONS.id, LESSONS.undoes, LESSONS.name, LESSONS.correct, LESSONS.space, LESSONS.vector)
+         .where(LESSONS.id > bindparam("seen")).order_by(LESSONS.id))
 _undo = aliased(Lesson)
 ACTIVE = (Lesson.undoes.is_(None), ~select(_undo.id).where(_undo.undoes == Lesson.id).exists())
 
@@ -173,8 +176,9 @@ class Tagging:
             self._learnt: dict[int, tuple[str, np.ndarray, bool]] = {}  # a row may be emptied, see `forget_lessons`
 
     def _fresh(self, session: Session) -> "Teachable":
+        session.flush()  # lessons of this transaction
         with self._lock:
-            for lesson in session.scalars(select(Lesson).where(Lesson.id > self._seen).order_by(Lesson.id)):
+            for lesson in session.connection().execute(NEWER, {"seen": self._seen}):
                 self._seen = lesson.id
                 if lesson.undoes is not None:
                     if (learnt := self._learnt.pop(lesson.undoes, None)) is not None:
