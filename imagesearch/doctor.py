@@ -193,7 +193,7 @@ class Doctor:
         with self.database.write() as session:
             image = session.scalar(select(Image).where(Image.id == id).options(*CONTENT))
             if image is not None:
-                self.library.text.put(session, image.number, *self.library.searchable(image))
+                self.library.text.put(session, {image.number: self.library.searchable(image)})
 
 
 def _chunk(session: Session, last: int) -> Sequence[Image]:

@@ -27,7 +27,7 @@ from imagesearch.db import (
 )
 from imagesearch.describer import Describer, Description
 from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, UnsupportedImage
-from imagesearch.index import TextIndex
+from imagesearch.index import TextIndex, Texts
 from imagesearch.index.words import key
 from imagesearch.records import Record, Shown, parts
 from imagesearch.storage import FolderStorage
@@ -317,9 +317,8 @@ class Library:
         with self.database.write() as session:
             self._tag(session, images, descriptions)
             rows.write(session, images, [one.vectors if one else {} for one in descriptions])
-            for image, one in zip(images, prepared, strict=True):
-                self.text.put(session, image.number, *self.searchable(image))
-                self.storage.put(one.sha256, one.data)  # again: a deletion may have come between; else nothing
+            self.text.put(session, {image.number: self.searchable(image) for image in images})
+            self.storage.put_all([(one.sha256, one.data) for one in prepared])  # a deletion may have come between
         return images
 
     def _record(self, one: Prepared, description: Description | None) -> Record:
@@ -367,10 +366,10 @@ class Library:
         """A new version, and its words in the text index, in the caller's transaction."""
         image.version, image.updated_at = image.version + 1, now()
         session.flush()
-        self.text.put(session, image.number, *self.searchable(image))
+        self.text.put(session, {image.number: self.searchable(image)})
 
     @staticmethod
-    def searchable(image: Shown) -> tuple[str, str, str]:
+    def searchable(image: Shown) -> Texts:
         """What the text index holds of an image: caption, tags, characteristics."""
         tags = [t.name for t in image.tags if t.source == "user" or (t.confidence or 0) >= SURE]
         return (image.caption or "", " ".join(tags),

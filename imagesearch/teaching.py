@@ -180,7 +180,7 @@ class Teaching:
             session.execute(update(Image).where(Image.number.in_(chunk))
                             .values(version=Image.version + 1, updated_at=now())
                             .execution_options(synchronize_session=False))
-            for image in session.scalars(select(Image).where(Image.number.in_(worded.intersection(chunk)))
-                                         .options(*CONTENT).execution_options(populate_existing=True)):
-                self.library.text.put(session, image.number, *self.library.searchable(image))
+            reworded = session.scalars(select(Image).where(Image.number.in_(worded.intersection(chunk)))
+                                       .options(*CONTENT).execution_options(populate_existing=True))
+            self.library.text.put(session, {image.number: self.library.searchable(image) for image in reworded})
         return touched

@@ -1,10 +1,12 @@
 """What the service asks of a full-text engine and of a vector engine; one module per engine."""
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from sqlalchemy.orm import Session
+
+Texts = tuple[str, str, str]  # of an image: its caption, its tags, its characteristics
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class TextIndex(Protocol):
 
     `search` and `count` take a session for reading: an index may keep what it sees there."""
 
-    def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
-        """(Re)indexes one image."""
+    def put(self, session: Session, images: Mapping[int, Texts]) -> None:
+        """(Re)indexes images, by their numbers."""
 
     def remove(self, session: Session, number: int) -> None: ...
 

@@ -1,6 +1,6 @@
 """SQLite's FTS5 as the text index, ranked in memory."""
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from sqlalchemy import text as sql
@@ -8,7 +8,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from imagesearch.commits import Cached
-from imagesearch.index import TextHits
+from imagesearch.index import TextHits, Texts
 from imagesearch.index.postings import Postings
 from imagesearch.index.words import STOP_WORDS, asked, terms, words
 
@@ -38,10 +38,12 @@ class FTS5Index:
         self._postings = Postings()
         self._captions: dict[int, str] = {}  # image number → its caption's terms, with spaces around each
 
-    def put(self, session: Session, number: int, caption: str, tags: str, characteristics: str) -> None:
-        columns = _columns(caption, tags, characteristics)
-        session.connection().execute(PUT, dict(zip("ncths", [number, *columns], strict=True)))
-        session.connection().execute(CHANGED, {"n": number})
+    def put(self, session: Session, images: Mapping[int, Texts]) -> None:
+        connection = session.connection()
+        if images:
+            connection.execute(PUT, [dict(zip("ncths", [number, *_columns(*texts)], strict=True))
+                                     for number, texts in images.items()])
+            connection.execute(CHANGED, [{"n": number} for number in images])
 
     def remove(self, session: Session, number: int) -> None:
         session.execute(sql("DELETE FROM words WHERE rowid = :n"), {"n": number})

@@ -25,7 +25,7 @@ def text(request, database):
     index = request.param()
     with database.write() as session:
         for number, columns in TEXTS.items():
-            index.put(session, number, *columns)
+            index.put(session, {number: columns})
     return index
 
 
@@ -64,7 +64,7 @@ def test_a_word_that_no_image_has_lowers_every_score(text, session):
 
 
 def test_putting_again_replaces_and_removing_removes(text, session):
-    text.put(session, 1, "a green boat", "", "")
+    text.put(session, {1: ("a green boat", "", "")})
     assert numbers(text.search(session, "boat")) == [1]
     assert 1 not in numbers(text.search(session, "black dog"))
     text.remove(session, 1)
@@ -82,7 +82,7 @@ def test_a_model_s_caption_is_told_from_a_person_s(text, session):
     add_images(session, [1, 2])
     session.get(Image, 1).caption_source = "model"
     session.flush()
-    text.put(session, 1, *TEXTS[1])
+    text.put(session, {1: TEXTS[1]})
     hits = text.search(session, "dog")
     assert set(hits.numbers[hits.generated]) == {1}
 
@@ -92,7 +92,7 @@ def test_words_that_another_process_puts_and_removes_are_seen_by_the_next_search
         assert numbers(text.search(session, "holiday boat")) == [3]
     with database.write() as session:
         other = type(text)()
-        other.put(session, 9, "a boat", "", "")
+        other.put(session, {9: ("a boat", "", "")})
         other.remove(session, 3)
     with database.read() as session:
         assert numbers(text.search(session, "holiday boat")) == [9]
@@ -130,7 +130,7 @@ def test_no_query_syntax_makes_it_fail(text, session, query):
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(query=st.text())
 def test_no_text_at_all_makes_it_fail(text, session, query):
-    text.put(session, 5, query, query, query)
+    text.put(session, {5: (query, query, query)})
     assert text.holds(session, 5, query, query, query)
     text.search(session, query)
 
