@@ -81,14 +81,15 @@ def names() -> tuple[str, ...]:
     return tuple(_PROTOTYPES)
 
 
-def distance(name: str, colour: Colour) -> float:
-    """CIE 1976 distance from `colour` to the nearest prototype of `name`; inf for a name outside the vocabulary."""
+def distance(name: str, seen: Sequence[Colour]) -> float:
+    """CIE 1976 distance from the nearest of the colours `seen` to the nearest prototype of `name`; inf for a name
+    outside the vocabulary."""
     labels, of_name = _prototypes()
     name = _NEAR.get(name, name)
-    if name not in _PROTOTYPES:
+    if name not in _PROTOTYPES or not seen:
         return float("inf")
-    place = _lab(np.array([_channels(colour.hex)], np.float32))
-    return float(np.sqrt(_squares(place, labels[of_name == names().index(name)]).min()))
+    places = _lab(np.array([_channels(colour.hex) for colour in seen], np.float32))
+    return float(np.sqrt(_squares(places, labels[of_name == names().index(name)]).min()))
 
 
 def plausible(name: str, seen: Sequence[Colour]) -> bool:
@@ -96,7 +97,7 @@ def plausible(name: str, seen: Sequence[Colour]) -> bool:
     name = _NEAR.get(name, name)
     if name not in _PROTOTYPES:
         return True
-    return any(colour.name == name or distance(name, colour) <= CLAIM_LIMIT for colour in seen)
+    return any(colour.name == name for colour in seen) or distance(name, seen) <= CLAIM_LIMIT
 
 
 def _colour(name: int, mean: Sequence[float], share: float) -> Colour:

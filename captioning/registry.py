@@ -1,11 +1,12 @@
 """Which models there are: a name → its card and the object that runs it, held once.
 
 A model is `models/NAME.json`, its card, with its weights beside it. `load` reads them at the first call, under a
-lock, and checks the weights against the card, so that a half-copied file is found at start and not in the answers.
+lock of their own, and checks the weights against the card, so that a half-copied file is found at start and not in the answers.
 """
 import hashlib
 import json
 import threading
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -75,7 +76,7 @@ def check_encoder(card: Card, encoder: Card) -> None:
 
 
 _held: dict[tuple[Any, ...], Any] = {}
-_lock = threading.RLock()  # a captioner may load its encoder
+_turns: defaultdict[tuple[Any, ...], threading.RLock] = defaultdict(threading.RLock)  # several may load at once
 
 
 def load(name: str, folder: Path | None = None, **options: Any) -> Any:
@@ -84,8 +85,8 @@ def load(name: str, folder: Path | None = None, **options: Any) -> Any:
     :param options: how it is to run, where its class's `from_card` takes any
     """
     place = (folder or MODELS).resolve()
-    key = name, place, *sorted(options.items())
-    with _lock:
+    key = name, str(place), *sorted(options.items())
+    with _turns[key]:
         if key not in _held:
             found = card(name, place)
             if found.kind not in FACTORIES:
