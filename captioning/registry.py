@@ -1,7 +1,8 @@
 """Which models there are: a name → its card and the object that runs it, held once.
 
-A model is `models/NAME.json`, its card, with its weights beside it. `load` reads them at the first call, under a
-lock of their own, and checks the weights against the card, so that a half-copied file is found at start and not in the answers.
+A model is `models/NAME.json`, its card, with its weights beside it. `load` reads them at the first call, under a lock
+of their own, and checks the weights against the card, so that a half-copied file is found at start and not in the
+answers.
 """
 import hashlib
 import json
