@@ -4,21 +4,20 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.alone import Alone
 from benchmarks.baseline import WIDTH, Tutorial, nearest, ranked_by_bleu
+from benchmarks.floor import Floor
 from benchmarks.photos import Photos
 from benchmarks.service import Service, run_import
-from captioning import images, registry
-from captioning.runtime import Hint
+from captioning import registry
 from captioning.taggers import Teachable
 from imagesearch.config import Settings
-from imagesearch.importer import BATCH
 
 Figures = dict[str, Any]
 BARE = 500  # photos that the bare models are timed with beside an import
@@ -33,69 +32,38 @@ def milliseconds(action: Callable[[Any], object], items: Iterable[Any]) -> list[
     return taken
 
 
-class Alone:
-    """Decoder, encoder and captioner by themselves, with the models the service would load.
-
-    :param hint: whether one picture is to be done soonest, as the service does, or many, as the import does
-    """
-
-    def __init__(self, hint: Hint = "LATENCY") -> None:
-        settings = Settings.from_environment()
-        self.encoder = registry.load(settings.encoder, settings.models_dir, hint=hint)
-        self.captioner = registry.load(settings.captioner, settings.models_dir)
-
-    def describe(self, photo: Path) -> str:
-        return self.caption(images.decode(photo.read_bytes()).image)
-
-    def caption(self, image: Any) -> str:
-        return str(self.captioner.caption(self.encoder.encode(image).map).text)
-
-    def captions(self, pictures: list[Any]) -> list[str]:
-        """Written at once, as the import does."""
-        maps = np.stack([self.encoder.encode(image).map for image in pictures])
-        return [caption.text for caption in self.captioner.captions(maps)]
-
-    def images_per_second(self, photos: list[Path], threads: int) -> float:
-        """Encoder and captioner on decoded pictures, on so many threads; sixteen captions are written at once."""
-        decoded = [images.decode(photo.read_bytes()).image for photo in photos]
-        with ThreadPoolExecutor(threads) as pool:
-            started = time.perf_counter()
-            list(pool.map(self.captions, [decoded[k:k + BATCH] for k in range(0, len(decoded), BATCH)]))
-            return len(photos) / (time.perf_counter() - started)
-
-
 def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) -> Figures:
-    """Photos through POST /upload, against the tutorial and against the bare models, turn by turn.
+    """Photos through POST /upload, against the tutorial, the bare models and the plainest service, turn by turn.
 
     Every round takes photos that the service does not know yet. The tutorial writes as many words as the service's
     captions have, and one more for the end of the sentence.
     """
     alone, tutorial = Alone(), Tutorial(_new(work / "tutorial"))
-    served: list[list[float]] = []
-    bare: list[list[float]] = []
-    plain: list[list[float]] = []
-    with Service(_new(work / "uploads")) as service:
+    taken: dict[str, list[list[float]]] = {"service": [], "floor": [], "models_alone": [], "tutorial": []}
+    with Service(_new(work / "uploads")) as service, Floor(_new(work / "floor")) as floor:
         warm, *batches = (photos.files[i * each : (i + 1) * each] for i in range(rounds + 1))
         answers = [service.upload(photo) for photo in warm]
         words = round(statistics.mean(len(answer["caption"].split()) for answer in answers)) + 1
+        milliseconds(floor.upload, warm)
         alone.describe(warm[0])
         tutorial.add(warm[0], words)
         for batch in tqdm(batches, "upload"):
-            service.reconnect()
-            served.append(milliseconds(service.upload, batch))
-            bare.append(milliseconds(alone.describe, batch))
-            plain.append(milliseconds(lambda photo: tutorial.add(photo, words), batch[:plain_each]))
+            for name, each_service in (("service", service), ("floor", floor)):
+                each_service.reconnect()
+                taken[name].append(milliseconds(each_service.upload, batch))
+            taken["models_alone"].append(milliseconds(alone.describe, batch))
+            taken["tutorial"].append(milliseconds(lambda photo: tutorial.add(photo, words), batch[:plain_each]))
         memory = service.peak_memory()
-    service_ms, bare_ms, plain_ms = (_median_of_medians(times) for times in (served, bare, plain))
+    ms = {name: _median_of_medians(times) for name, times in taken.items()}
+    over = {name: 100 * (ms[name] / ms["models_alone"] - 1) for name in ("service", "floor")}
     return {
-        "service_ms": service_ms,
-        "models_alone_ms": bare_ms,
-        "tutorial_ms": plain_ms,
+        **{f"{name}_ms": time for name, time in ms.items()},
         "tutorial_words": words,
-        "service_images_per_s": 1000 / service_ms,
-        "tutorial_images_per_s": 1000 / plain_ms,
-        "times_the_tutorial": plain_ms / service_ms,
-        "over_models_alone_percent": 100 * (service_ms / bare_ms - 1),
+        "service_images_per_s": 1000 / ms["service"],
+        "tutorial_images_per_s": 1000 / ms["tutorial"],
+        "times_the_tutorial": ms["tutorial"] / ms["service"],
+        "over_models_alone_percent": over["service"],
+        "floor_over_models_alone_percent": over["floor"],
         "peak_memory_mb": memory,
         "rounds": rounds,
         "photos_each_round": each,

@@ -79,7 +79,11 @@ def _notes(found: dict[str, Any]) -> list[str]:
             f"{words} words a caption, as many as the service's captions have, with their end. "
             f"The service's encoder is {encoder}.",
             f"* Upload: one client, {found['upload']['photos_each_round']} new photos a round, {rounds} rounds, "
-            "the three turn by turn; the median of the rounds' medians.",
+            "service, models and tutorial turn by turn; the median of the rounds' medians.",
+            "* The least an upload can take over the models: a service with nothing else in it, which decodes, "
+            "describes, flushes the file and commits one row, behind the same server and framework (`floor.py`), "
+            "takes {floor_ms:.1f} ms in the same run, {floor_over_models_alone_percent:.0f} % more than they."
+            .format_map(found["upload"]),
         ]
     loops = ", ".join("{} {:.1f} and {:.1f}".format(part, *found[part]["loop_ms"]) for part in _PARTS if part in found)
     notes.append(f"* A fixed loop of plain Python, in ms before and after each part: {loops}. A virtual machine's "

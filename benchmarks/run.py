@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="times each measurement is repeated; medians count")
     parser.add_argument("--each", type=int, default=40, help="photos uploaded in a round")
     parser.add_argument("--tutorial-each", type=int, default=8, help="of these, photos the tutorial describes too")
-    parser.add_argument("--imported", type=int, default=3000, help="photos imported in a round")
+    parser.add_argument("--imported", type=int, default=7091, help="photos imported in a round")
     parser.add_argument("--requests", type=int, default=300, help="searches of each kind")
     parser.add_argument("--out", type=Path, default=HERE, help="where the results go")
     parser.add_argument("--quick", action="store_true", help="a few minutes' smaller version of all of it")

@@ -19,6 +19,8 @@ BIN = Path(sys.executable).parent
 class Service:
     """Use it with `with`: it is ready at the start of the block and gone after it."""
 
+    arguments: tuple[str, ...] = ("app:app",)  # gunicorn's
+
     def __init__(self, data_dir: Path) -> None:
         self.environment = os.environ | {"DATA_DIR": str(data_dir), "LOG_LEVEL": "WARNING"}
         self.port = _free_port()
@@ -26,7 +28,7 @@ class Service:
     def __enter__(self) -> Self:
         environment = self.environment | {"HOST": "127.0.0.1", "PORT": str(self.port)}
         started = time.perf_counter()
-        self.process = subprocess.Popen([BIN / "gunicorn", "app:app"], cwd=ROOT, env=environment)
+        self.process = subprocess.Popen([BIN / "gunicorn", *self.arguments], cwd=ROOT, env=environment)
         self._await_ready(started + 60)
         self.ready_after = time.perf_counter() - started  # seconds from the start of the process
         self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -54,7 +56,7 @@ class Service:
     def reconnect(self) -> None:
         """To be called after a pause: the service closes a connection that is idle for five seconds."""
         self.connection.close()
-        self.get("/healthz")
+        self.get("/readyz")
 
     def get(self, path: str, **query: str) -> Any:
         return self._ask("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)

@@ -31,13 +31,14 @@ from imagesearch.pool import interruptible
 from imagesearch.search import Cut, Filters
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+JOBS = min(2 * CORES, 64)  # the network of one runs while another decodes, writes captions or waits for the disk
 INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended, as shells give it
 AT_ONCE = 8  # threads that fetch: most of the time they wait for a server
 SHOWN = 10  # examples of a finding
 
 file_in = click.Path(exists=True, dir_okay=False, path_type=Path)
 file_out = click.Path(dir_okay=False, writable=True, path_type=Path)
-jobs_option = click.option("--jobs", type=click.IntRange(1, 64), default=CORES, show_default="one a core",
+jobs_option = click.option("--jobs", type=click.IntRange(1, 64), default=JOBS, show_default="two a core",
                            metavar="N", help="Threads that work at once.")
 report_option = click.option("--report", type=file_out, help="Write the bad files and why to this CSV.")
 private_option = click.option("--allow-private", "private", is_flag=True,
@@ -95,7 +96,7 @@ def tell(line: str) -> None:
 @private_option
 @report_option
 @click.option("--jobs", type=click.IntRange(1, 64), metavar="N",
-              help=f"Threads that work at once.  [default: one a core; {AT_ONCE} with --from-urls]")
+              help=f"Threads that work at once.  [default: two a core; {AT_ONCE} with --from-urls]")
 def import_(folder: Path | None, urls: IO[bytes] | None, captions: Path | None, caption_column: str | None,
             limit: int | None, private: bool, report: Path | None, jobs: int | None) -> None:
     """Import every photo below FOLDER, or those that a list of URLs names.
@@ -137,7 +138,7 @@ def import_(folder: Path | None, urls: IO[bytes] | None, captions: Path | None, 
         found = importer.look(folder, captions, caption_column, without=[service.storage.root])
         others = f", {found.others:,} other files left out" * bool(found.others)
         click.echo(f"{len(found.files):,} photos found{others}")
-        _take_in(lambda _: Importer(service.library, found), report, jobs or CORES, limit)
+        _take_in(lambda _: Importer(service.library, found), report, jobs or JOBS, limit)
 
 
 @main.command()
