@@ -36,9 +36,12 @@ class Floor(Service):
 
 
 def create_app() -> Flask:
+    """`app.extensions["database"]` is the caller's to close."""
     app, alone, folder = Flask(__name__), Alone(), Path(os.environ["DATA_DIR"])
-    disk, own = ThreadPoolExecutor(threads), threading.local()
-    _database(folder).execute(TABLE)
+    disk, turn = ThreadPoolExecutor(threads), threading.Lock()
+    database = app.extensions["database"] = sqlite3.connect(folder / "floor.db", check_same_thread=False)
+    for statement in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", TABLE):
+        database.execute(statement)
 
     @app.get("/readyz")
     def ready() -> Response:
@@ -46,26 +49,17 @@ def create_app() -> Flask:
 
     @app.post("/upload")
     def upload() -> tuple[Response, int]:
-        if not hasattr(own, "database"):
-            own.database = _database(folder)
         file = request.files["image"]
         data = file.read()
         sha256 = hashlib.sha256(data).hexdigest()
         written = disk.submit(_write, folder / sha256, data)
         caption = alone.caption(images.decode(data).image)
         written.result()
-        with own.database as transaction:
-            id = transaction.execute(ROW, (sha256, file.filename, caption)).lastrowid
+        with turn, database:
+            id = database.execute(ROW, (sha256, file.filename, caption)).lastrowid
         return jsonify(id=id, caption=caption), 201
 
     return app
-
-
-def _database(folder: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(folder / "floor.db")
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    return database
 
 
 def _write(path: Path, data: bytes) -> None:

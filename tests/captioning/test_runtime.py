@@ -9,12 +9,12 @@ import pytest
 from captioning import runtime
 
 
-@pytest.fixture
-def session():
+@pytest.fixture(params=["LATENCY", "THROUGHPUT"])
+def session(request):
     def build(ops, image):
         return ops.multiply(ops.convert(image, "f32"), ops.constant(np.float32(2)))
 
-    return runtime.Session(runtime.graph(build, [1, 4, 4, 3], "double"), "f32")
+    return runtime.Session(runtime.graph(build, [1, 4, 4, 3], "double"), "f32", hint=request.param)
 
 
 def picture(value):

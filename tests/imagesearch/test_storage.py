@@ -23,6 +23,15 @@ def test_what_is_put_is_got_and_listed(storage):
     assert list(storage) == [SHA256]
 
 
+def test_several_are_put_at_once_and_what_is_there_stays(storage):
+    storage.put(SHA256, DATA)
+    written = storage.path(SHA256).stat().st_mtime_ns
+    others = {hashlib.sha256(data).hexdigest(): data for data in (b"one", b"two", b"three")}
+    storage.put_all([(SHA256, b"something else"), *others.items()])
+    assert {sha256: storage.get(sha256) for sha256 in storage} == {SHA256: DATA, **others}
+    assert storage.path(SHA256).stat().st_mtime_ns == written
+
+
 def test_nothing_half_written_stays_behind(storage, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")

@@ -1,0 +1,30 @@
+"""Work spread over threads: what is asked to stop begins nothing more."""
+import threading
+
+import pytest
+
+from imagesearch.pool import spread
+
+
+def test_every_result_comes_once():
+    assert sorted(spread(lambda x: x * x, range(100), jobs=3)) == [x * x for x in range(100)]
+
+
+def test_what_was_begun_ends_and_what_waits_is_left_when_asked_to_stop():
+    stop, begun = threading.Event(), []
+
+    def work(x):
+        begun.append(x)
+        return x
+
+    found = []
+    for x in spread(work, range(100), jobs=1, stop=stop):
+        stop.set()
+        found.append(x)
+    assert sorted(found) == begun
+    assert len(begun) < 10
+
+
+def test_an_exception_of_the_work_ends_it_all():
+    with pytest.raises(ZeroDivisionError):
+        list(spread(lambda x: 1 // x, range(3, -100, -1), jobs=2))
