@@ -112,6 +112,7 @@ class Search:
                  joint: VectorIndex | None, describer: Describer):
         self.database, self.library, self.describer = database, library, describer
         self.text, self.similar, self.joint = text, similar, joint
+        self._recent = records.Recent()
 
     def by_text(self, query: str, mode: Mode = "hybrid", filters: Filters = Filters(), cut: Cut = Cut()) -> Results:
         """Words against captions, tags and characteristics, and against the pictures themselves.
@@ -227,7 +228,7 @@ class Search:
     def _hits(self, session: Session, ranking: _Ranking, page: np.ndarray, query: str, filters: Filters) -> list[Hit]:
         """The rows of a page, in the page's order; a row deleted meanwhile is left out."""
         numbers = ranking.numbers[page].tolist()
-        images = records.numbered(session, numbers)
+        images = self._recent.numbered(session, numbers)
         scores = np.where(ranking.exact[page], 1.0, ranking.scores[page]).tolist()
         parts = [{name: round(values[i].item(), 4) for name, values in ranking.parts.items()} for i in page]
         terms = asked(query)

@@ -30,3 +30,40 @@ def test_what_is_not_there_has_no_record(services):
         assert records.numbered(session, [7]) == {}
         assert records.with_id(session, "nothing") is None
         assert records.newest(session, 5) == []
+
+
+def test_a_record_shown_again_is_as_it_was_last_committed(services, photo):
+    recent, library = records.Recent(), services.library
+    image = library.add(photo("rocket.jpg")).image
+
+    def shown():
+        with services.database.read() as session:
+            return recent.numbered(session, [image.number]).get(image.number)
+
+    first = shown()
+    assert shown() is first
+    library.update(image.id, Annotation("a white rocket"))
+    assert shown().caption == "a white rocket"
+    library.delete(image.id)
+    assert shown() is None
+
+
+def test_what_an_older_view_reads_is_not_kept_for_those_who_see_more(services, photo):
+    recent, library = records.Recent(), services.library
+    image = library.add(photo("rocket.jpg")).image
+    with services.database.read() as before:
+        assert records.numbered(before, [image.number])  # its view of the database begins here
+        library.update(image.id, Annotation("a white rocket"))
+        with services.database.read() as after:
+            assert recent.numbered(after, []) == {}
+            assert recent.numbered(before, [image.number])[image.number].caption != "a white rocket"
+            assert recent.numbered(after, [image.number])[image.number].caption == "a white rocket"
+
+
+def test_no_more_records_are_kept_than_it_may(services, photo, monkeypatch):
+    monkeypatch.setattr(records.Recent, "MOST", 1)
+    recent = records.Recent()
+    numbers = [services.library.add(photo(name)).image.number for name in ("rocket.jpg", "chelsea.png")]
+    with services.database.read() as session:
+        assert list(recent.numbered(session, numbers)) == numbers
+        assert len(recent._held) == 1
