@@ -24,13 +24,14 @@ def spread(work: Callable[[Item], Result], items: Iterable[Item], jobs: int,
     try:
         for item in items:
             if stop and stop.is_set():
-                waiting = {future for future in waiting if not future.cancel()}
                 break
             waiting.add(pool.submit(work, item))
             if len(waiting) >= jobs * AHEAD:
                 done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         while waiting:
+            if stop and stop.is_set():
+                waiting = {future for future in waiting if not future.cancel()}
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in done)
     finally:

@@ -1,5 +1,6 @@
 """Work spread over threads: what is asked to stop begins nothing more."""
 import threading
+import time
 
 import pytest
 
@@ -23,6 +24,18 @@ def test_what_was_begun_ends_and_what_waits_is_left_when_asked_to_stop():
         found.append(x)
     assert sorted(found) == begun
     assert len(begun) < 10
+
+
+def test_of_the_last_that_wait_none_is_begun_either():
+    stop, begun = threading.Event(), []
+
+    def work(x):
+        begun.append(x)
+        time.sleep(0.1 * x)
+
+    for _ in spread(work, range(4), jobs=2, stop=stop):
+        stop.set()
+    assert sorted(begun) == [0, 1, 2]
 
 
 def test_an_exception_of_the_work_ends_it_all():
