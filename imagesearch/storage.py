@@ -28,9 +28,11 @@ class FolderStorage:
         """Originals by their hashes, those left out that are here. Sixteen at once take half the processor's time that
         they take one by one: the first flush takes along what the others would write of the folders."""
         new = [(path, data) for sha256, data in files if not (path := self.path(sha256)).exists()]
-        self._write(new)
-        for folder in dict.fromkeys(path.parent for path, _ in new):
-            sync_folder(folder)
+        try:
+            self._write(new)
+        finally:  # after a full disk too: who brings again what is in its place by then finds it, and flushes nothing
+            for folder in dict.fromkeys(path.parent for path, _ in new if path.exists()):
+                sync_folder(folder)
 
     def take_in(self, sha256: str, file: Path) -> None:
         """Moves a file, which is on the disk of this storage and flushed, into its place."""

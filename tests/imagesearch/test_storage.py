@@ -42,6 +42,23 @@ def test_nothing_half_written_stays_behind(storage, monkeypatch):
     assert list(storage.unfinished()) == []
 
 
+def test_what_came_to_its_place_before_the_disk_was_full_stays_there_for_good(storage, monkeypatch):
+    fsync, replace, flushed = os.fsync, os.replace, []
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def last(source, target):
+        replace(source, target)
+        monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "replace", last)
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino) or fsync(handle))
+    with pytest.raises(OSError, match="No space left"):
+        storage.put_all([(SHA256, DATA), ("f" * 64, b"more")])
+    assert list(storage) == [SHA256]
+    assert storage.path(SHA256).parent.stat().st_ino in flushed
+
+
 def test_a_file_swept_while_it_is_written_is_written_again(storage, monkeypatch):
     replace = os.replace
 
