@@ -7,7 +7,6 @@ answers.
 import hashlib
 import json
 import threading
-from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -77,7 +76,7 @@ def check_encoder(card: Card, encoder: Card) -> None:
 
 
 _held: dict[tuple[Any, ...], Any] = {}
-_turns: defaultdict[tuple[Any, ...], threading.RLock] = defaultdict(threading.RLock)  # several may load at once
+_turns: dict[tuple[Any, ...], threading.RLock] = {}  # several may load at once
 
 
 def load(name: str, folder: Path | None = None, **options: Any) -> Any:
@@ -87,7 +86,7 @@ def load(name: str, folder: Path | None = None, **options: Any) -> Any:
     """
     place = (folder or MODELS).resolve()
     key = name, str(place), *sorted(options.items())
-    with _turns[key]:
+    with _turns.setdefault(key, threading.RLock()):  # at once, where a defaultdict may make two
         if key not in _held:
             found = card(name, place)
             if found.kind not in FACTORIES:
