@@ -23,7 +23,7 @@ from imagesearch.pool import spread
 SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
                       ".avif", ".heic", ".heif"])
 BATCH = 16  # rows written in one transaction; a service beside this waits that long for its turn, about 20 ms
-BATCH_BYTES = 32 * 2**20  # of their originals, which stay in memory until then
+BATCH_BYTES = 32 * 2**20  # of their originals, which stay in memory until then, and of what is decoded of them
 SNIFFED = 4096  # first bytes of a file without such a suffix, to see whether it is a picture after all
 
 
@@ -186,6 +186,7 @@ class Importer:
     def _take_in(self, paths: Sequence[str]) -> list[Outcome]:
         outcomes: list[Outcome] = []
         files: list[File] = []
+        copies: list[str] = []
         for path in paths:
             try:
                 data = self._read(path)
@@ -193,6 +194,9 @@ class Importer:
                 outcomes.append(Outcome(path, "bad", str(error)))
                 continue
             file = File(path, data, hashlib.sha256(data).hexdigest())
+            if any(file.sha256 == one.sha256 for one in files):
+                copies.append(path)  # known or bad, as the first turns out to be
+                continue
             if not self._begin(file):
                 outcomes.append(Outcome(path, "known", "the same bytes as another of these"))
                 continue
@@ -200,10 +204,12 @@ class Importer:
             if sum(len(one.data) for one in files) > BATCH_BYTES:
                 outcomes += self._add(files)
                 files = []
-        return outcomes + self._add(files)
+        outcomes += self._add(files)
+        return outcomes + self._take_in(copies) if copies else outcomes
 
     def _add(self, files: Sequence[File]) -> list[Outcome]:
-        outcomes, new = [], []
+        outcomes: list[Outcome] = []
+        new: list[tuple[str, Prepared]] = []
         try:
             known = self._known(files)
             for file in files:
@@ -216,6 +222,9 @@ class Importer:
                                                                     self.folder.name(file.path), annotation)))
                 except ServiceError as error:
                     outcomes.append(Outcome(file.path, "bad", str(error)))
+                if sum(prepared.decoded for _, prepared in new) > BATCH_BYTES:  # a strip of 440 × 40,000 has 53 MB
+                    outcomes += self._stored(new)
+                    new = []
             return outcomes + self._stored(new)
         finally:
             self._end(files)

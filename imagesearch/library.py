@@ -55,6 +55,11 @@ class Prepared:
     annotation: Annotation
     ready: bool = True  # False: it is to be described later
 
+    @property
+    def decoded(self) -> int:
+        """Bytes of its pixels in memory."""
+        return 3 * self.picture.image.width * self.picture.image.height
+
 
 @dataclass(frozen=True)
 class Listing:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from imagesearch import importer
 from imagesearch.annotations import Annotation
@@ -81,6 +82,24 @@ def test_bad_files_are_named_and_skipped(services, folder, photo):
     assert bad["broken.jpg"] == "cannot be read: No such file or directory"
     assert bad["device.jpg"] == "is no regular file"
     assert "MAX_UPLOAD_MB=25" in bad["film.jpg"]
+
+
+def test_copies_of_a_bad_file_are_bad_too(services, folder):
+    for n in range(3):
+        (folder / f"{n}.jpg").write_text("no picture")
+    counts, bad = run(services, folder)
+    assert counts == {"stored": 3, "bad": 3}
+    assert list(bad) == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_long_strips_are_not_held_in_memory_together(services, tmp_path, monkeypatch):
+    (tmp_path / "strips").mkdir()
+    for shade in range(3):
+        Image.new("L", (300, 40_000), shade).save(tmp_path / "strips" / f"{shade}.png")  # 36 MB each as RGB
+    store, together = services.library.store, []
+    monkeypatch.setattr(services.library, "store", lambda all: together.append(len(all)) or store(all))
+    assert run(services, tmp_path / "strips")[0] == {"stored": 3}
+    assert together == [1, 1, 1]
 
 
 def test_a_caption_that_cannot_be_taken_is_named_and_its_photo_left_out(services, folder):
