@@ -3,7 +3,10 @@
 The network is `captioning.training.joint.JointNetwork`. What makes a cosine usable is in the card's settings: two
 logistic functions, fitted on photos that no network was trained on.
 """
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -58,30 +61,43 @@ class Joint:
             total = total + h
         return unit(total / len(ids) @ w["text/kernel"] + w["text/bias"])
 
-    def relevance(self, cosine: np.ndarray | float, text: np.ndarray) -> np.ndarray:
-        """How likely photos at these cosines from the text's vector are what was meant, 0 to 1."""
-        a = self.card.settings["relevance"]
-        return _sigmoid(a["bias"] + a["z"] * self._z(cosine, text) + a["cosine"] * np.asarray(cosine))
-
-    def fused(self, words: np.ndarray | float, cosine: np.ndarray | float, text: np.ndarray,
-              generated: np.ndarray | bool = False) -> np.ndarray:
-        """The same from both: `words` is the BM25 score over the sum of the query's IDF, from 0 to 1.
-
-        `generated` says where the words found are the captioner's own, and weigh less than a person's.
-        """
-        a = self.card.settings["fusion"]
-        weight = np.where(generated, a["generated"], a["words"])
-        return _sigmoid(a["bias"] + weight * np.clip(words, 0, 1) + a["z"] * self._z(cosine, text)
-                        + a["cosine"] * np.asarray(cosine))
-
-    def _z(self, cosine: np.ndarray | float, text: np.ndarray) -> np.ndarray:
+    def scale(self, text: np.ndarray) -> "Scale":
+        """What cosines with the vector of a text are worth."""
         usual = self.reference @ text
-        return (np.asarray(cosine, "float32") - usual.mean()) / (usual.std() + 1e-6)
+        return Scale(self.card.settings, float(usual.mean()), float(usual.std()))
 
     @classmethod
     def from_card(cls, card: Card, folder: Path) -> "Joint":
         with np.load(folder / card.file) as arrays:
             return cls(card, dict(arrays))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Of one text: the mean and the deviation of its cosines with the reference photos."""
+
+    settings: Mapping[str, Any]
+    mean: float
+    deviation: float
+
+    def relevance(self, cosine: np.ndarray | float) -> np.ndarray:
+        """How likely photos at these cosines from the text's vector are what was meant, 0 to 1."""
+        a = self.settings["relevance"]
+        return _sigmoid(a["bias"] + a["z"] * self._z(cosine) + a["cosine"] * np.asarray(cosine))
+
+    def fused(self, words: np.ndarray | float, cosine: np.ndarray | float,
+              generated: np.ndarray | bool = False) -> np.ndarray:
+        """The same from both: `words` is the BM25 score over the sum of the query's IDF, from 0 to 1.
+
+        `generated` says where the words found are the captioner's own, and weigh less than a person's.
+        """
+        a = self.settings["fusion"]
+        weight = np.where(generated, a["generated"], a["words"])
+        return _sigmoid(a["bias"] + weight * np.clip(words, 0, 1) + a["z"] * self._z(cosine)
+                        + a["cosine"] * np.asarray(cosine))
+
+    def _z(self, cosine: np.ndarray | float) -> np.ndarray:
+        return (np.asarray(cosine, "float32") - np.float32(self.mean)) / np.float32(self.deviation + 1e-6)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

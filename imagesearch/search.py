@@ -17,7 +17,7 @@ from imagesearch.db import Characteristic, Database, Image, Tag, Trait
 from imagesearch.describer import Describer
 from imagesearch.errors import Invalid, ModelMissing, NotFound
 from imagesearch.index import TextIndex, VectorIndex
-from imagesearch.index.words import asked, key, last_word, stem, words
+from imagesearch.index.words import asked, key, last_word, terms, words
 from imagesearch.library import Library
 from imagesearch.records import Record
 
@@ -180,7 +180,7 @@ class Search:
             return _Ranking(found.numbers, scores, found.phrase, {"text": scores})
         if mode == "visual":
             numbers, cosines = self.joint.nearest(session, vector, MOST_NEAREST, allowed)
-            scores = joint.relevance(cosines, vector)
+            scores = joint.scale(vector).relevance(cosines)
             return _ranking(numbers, scores, _last(session, self.joint, scores), visual=scores)
         found = self.text.search(session, query, allowed)
         near, cosines = self.joint.nearest(session, vector, MOST_NEAREST, allowed, also=found.numbers)
@@ -189,10 +189,11 @@ class Search:
         cosine[np.searchsorted(numbers, near)] = cosines
         held = np.searchsorted(numbers, found.numbers)
         words[held], generated[held], exact[held] = np.minimum(found.scores, 1), found.generated, found.phrase
-        parts = {"text": words, "visual": joint.relevance(cosine, vector)}
+        scale = joint.scale(vector)
+        parts = {"text": words, "visual": scale.relevance(cosine)}
         last = _last(session, self.joint, cosines)  # what is left out holds no word and looks less like it
-        rest = last if math.isinf(last) else float(joint.fused(0.0, last, vector))
-        return _Ranking(numbers, joint.fused(words, cosine, vector, generated), exact, parts, rest)
+        rest = last if math.isinf(last) else float(scale.fused(0.0, last))
+        return _Ranking(numbers, scale.fused(words, cosine, generated), exact, parts, rest)
 
     def _similar(self, session: Session, vector: Any, filters: Filters, cut: Cut,
                  without: int | None = None) -> Results:
@@ -231,8 +232,8 @@ class Search:
         images = self._recent.numbered(session, numbers)
         scores = np.where(ranking.exact[page], 1.0, ranking.scores[page]).tolist()
         parts = [{name: round(values[i].item(), 4) for name, values in ranking.parts.items()} for i in page]
-        terms = asked(query)
-        return [Hit(images[number], round(score, 4), _match(images[number], terms, filters, own))
+        wanted = asked(query)
+        return [Hit(images[number], round(score, 4), _match(images[number], wanted, filters, own))
                 for number, score, own in zip(numbers, scores, parts, strict=True) if number in images]
 
 
@@ -312,9 +313,9 @@ def _names_value(kept: str, value: str) -> bool:
 # ---- why ---------------------------------------------------------------------------------------------
 
 def _match(image: Record, query_terms: Mapping[str, str], filters: Filters, parts: dict[str, float]) -> Match:
-    texts = [image.caption or "", *(t.name for t in image.tags), *(c.subject for c in image.characteristics),
-             *(t.value for c in image.characteristics for t in c.traits)]
-    held = {stem(word) for word in words(" ".join(texts))}
+    keys = [*(t.key for t in image.tags), *(c.key for c in image.characteristics),
+            *(t.key for c in image.characteristics for t in c.traits)]
+    held = {*terms(image.caption or ""), *" ".join(keys).split()}  # a key is a text's terms
     tags = [t.name for t in image.tags
             if t.key in query_terms or (filters.tags and any(_names_value(t.key, tag) for tag in filters.tags))]
     return Match(

@@ -31,13 +31,13 @@ def test_like_texts_lie_nearer_than_unlike_ones(joint):
 
 
 def test_relevance_and_fused_scores_rise_with_what_they_are_made_of(joint):
-    text, cosines = joint.embed_text("two dogs playing"), np.linspace(-0.2, 0.8, 9, dtype="float32")
-    for scores in (joint.relevance(cosines, text), joint.fused(0.4, cosines, text),
-                   joint.fused(np.linspace(0, 1, 9), 0.3, text), joint.fused(np.linspace(0, 1, 9), 0.3, text, True)):
+    scale, cosines = joint.scale(joint.embed_text("two dogs playing")), np.linspace(-0.2, 0.8, 9, dtype="float32")
+    for scores in (scale.relevance(cosines), scale.fused(0.4, cosines),
+                   scale.fused(np.linspace(0, 1, 9), 0.3), scale.fused(np.linspace(0, 1, 9), 0.3, True)):
         assert (np.diff(scores) > 0).all()
         assert scores.min() >= 0
         assert scores.max() <= 1
-    assert joint.relevance(cosines[0], text) < 0.2 < 0.5 < joint.relevance(cosines[-1], text)
+    assert scale.relevance(cosines[0]) < 0.2 < 0.5 < scale.relevance(cosines[-1])
 
 
 def test_its_file_is_small_and_it_belongs_to_the_encoder_shipped(joint):

@@ -60,8 +60,8 @@ def test_a_score_of_one_half_parts_what_is_meant_from_what_is_not(bench):
     settings = {"relevance": calibration.scale_and_bias(weights, [bench], absent, rng)}
     tower = Tower({}, unit(rng.normal(size=(200, 16))))
     tower.card = card("joint", **settings)
-    right = [float(tower.relevance(bench.cosines[i, i], bench.texts[i])) for i in range(60)]
-    wrong = [float(tower.relevance(bench.cosines[i, i - 1], bench.texts[i])) for i in range(60)]
+    right = [float(tower.scale(bench.texts[i]).relevance(bench.cosines[i, i])) for i in range(60)]
+    wrong = [float(tower.scale(bench.texts[i]).relevance(bench.cosines[i, i - 1])) for i in range(60)]
     assert np.mean(np.array(right) > 0.5) > 0.8
     assert np.mean(np.array(wrong) < 0.5) > 0.8
 
