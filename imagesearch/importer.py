@@ -215,7 +215,7 @@ class Importer:
             for file in files:
                 try:
                     if row := known.get(file.sha256):
-                        outcomes.append(self._again(file, row.status, row.caption_source))
+                        outcomes.append(self._again(file, row))
                     else:
                         annotation = checked(Annotation(self.folder.caption(file.path)))
                         new.append((file.path, self.library.prepare(file.data, file.sha256,
@@ -236,11 +236,13 @@ class Importer:
             found = session.execute(columns.where(Image.sha256.in_([file.sha256 for file in files])))
             return {row.sha256: row for row in found}
 
-    def _again(self, file: File, status: str, caption_source: str | None) -> Outcome:
+    def _again(self, file: File, row: Any) -> Outcome:
         caption = self.folder.caption(file.path)
-        if caption_source == "user":
+        if caption and row.caption_source != "user":  # asked again: a person may have written one since the batch began
+            row = self._known([file]).get(file.sha256, row)
+        if row.caption_source == "user":
             caption = None  # what a person wrote stays, even if this folder says otherwise
-        if caption is None and status == "ready" and self.library.storage.exists(file.sha256):
+        if caption is None and row.status == "ready" and self.library.storage.exists(file.sha256):
             return Outcome(file.path, "known")
         self.library.add(file.data, self.folder.name(file.path), Annotation(caption))
         return Outcome(file.path, "captioned" if caption else "known")

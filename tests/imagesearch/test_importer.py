@@ -68,6 +68,20 @@ def test_a_line_added_later_takes_the_place_of_the_models_caption_and_not_of_a_p
     assert (found["cat.png"][1], found["rocket.jpg"][1]) == ("a cat looks up", "a white rocket")
 
 
+def test_what_a_person_writes_while_a_batch_is_taken_in_stays(services, folder, monkeypatch):
+    run(services, folder)
+    (folder / "descriptions.txt").write_text("rocket.jpg a white rocket\ncoffee a cup\n")
+    library, add = services.library, services.library.add
+    coffee = next(image.id for image in library.page(100).images if image.filename == "coffee")
+
+    def meanwhile(*given):
+        library.update(coffee, Annotation("my coffee"))
+        return add(*given)
+    monkeypatch.setattr(library, "add", meanwhile)
+    assert run(services, folder)[0] == {"known": 2, "captioned": 1}
+    assert captions(services)["coffee"] == ("user", "my coffee")
+
+
 def test_bad_files_are_named_and_skipped(services, folder, photo):
     (folder / "cut.jpg").write_bytes(photo("rocket.jpg")[:5000])
     (folder / "text.jpg").write_text("no picture")
