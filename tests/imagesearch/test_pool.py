@@ -31,11 +31,13 @@ def test_of_the_last_that_wait_none_is_begun_either():
 
     def work(x):
         begun.append(x)
-        time.sleep(0.1 * x)
+        if x:  # all but the first go on until nothing more may be begun
+            stop.wait(5)
+            time.sleep(0.5)
 
     for _ in spread(work, range(4), jobs=2, stop=stop):
         stop.set()
-    assert sorted(begun) == [0, 1, 2]
+    assert {0, 1} <= set(begun) <= {0, 1, 2}
 
 
 def test_an_exception_of_the_work_ends_it_all():

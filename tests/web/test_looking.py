@@ -17,7 +17,7 @@ def test_arrows_walk_and_escape_gives_the_focus_back(page: Page):
     expect(page.locator(".details .caption-field")).to_have_value("a white rocket stands on its launch pad")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert page.evaluate("document.activeElement.querySelector('img').alt") == "a white rocket stands on its launch pad"
+    expect(page.locator(":focus img")).to_have_attribute("alt", "a white rocket stands on its launch pad")
 
 
 def test_a_finger_walks_too(stocked, open_page: Open):
