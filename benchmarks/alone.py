@@ -10,7 +10,7 @@ import numpy as np
 from captioning import images, registry
 from captioning.runtime import Hint
 from imagesearch.config import Settings
-from imagesearch.importer import BATCH
+from imagesearch.library import BATCH
 
 
 class Alone:

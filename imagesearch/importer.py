@@ -17,13 +17,11 @@ from imagesearch.annotations import Annotation, checked
 from imagesearch.db import Image
 from imagesearch.descriptions import Table
 from imagesearch.errors import ServiceError, TooLarge
-from imagesearch.library import Library, Prepared
+from imagesearch.library import BATCH, BATCH_BYTES, Library, Prepared
 from imagesearch.pool import spread
 
 SUFFIXES = frozenset([".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff",
                       ".avif", ".heic", ".heif"])
-BATCH = 16  # rows written in one transaction; a service beside this waits that long for its turn, about 20 ms
-BATCH_BYTES = 32 * 2**20  # of their originals, which stay in memory until then, and of what is decoded of them
 SNIFFED = 4096  # first bytes of a file without such a suffix, to see whether it is a picture after all
 
 
@@ -222,7 +220,7 @@ class Importer:
                                                                     self.folder.name(file.path), annotation)))
                 except ServiceError as error:
                     outcomes.append(Outcome(file.path, "bad", str(error)))
-                if sum(prepared.decoded for _, prepared in new) > BATCH_BYTES:  # a strip of 440 × 40,000 has 53 MB
+                if sum(prepared.size for _, prepared in new) > BATCH_BYTES:
                     outcomes += self._stored(new)
                     new = []
             return outcomes + self._stored(new)

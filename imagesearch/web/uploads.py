@@ -1,4 +1,6 @@
 """Taking pictures in."""
+from functools import partial
+
 from flask import Response, request
 from pydantic import TypeAdapter
 from werkzeug.datastructures import FileStorage
@@ -34,9 +36,11 @@ def upload() -> Response:
         files = parts.files(services().settings.max_files)
         wait = "respond-async" not in _preferences()
         if len(files) > 1:
-            results = [_result(parts, file, annotation, wait) for file in files]
+            added = services().library.add_each(
+                [(partial(parts.data, file), file.filename or "") for file in files], annotation, wait)
+            results = [_result(file, one) for file, one in zip(files, added, strict=True)]
             return schemas.UploadResults(results=results).response(207)
-        return _answer(_add(parts, files[0], annotation, wait))
+        return _answer(_noted(services().library.add(parts.data(files[0]), files[0].filename or "", annotation, wait)))
 
 
 def _answer(added: Added) -> Response:
@@ -55,23 +59,20 @@ def _annotation(parts: Form) -> Annotation:
         characteristics=None if given is None else [c.subject_of() for c in given])
 
 
-def _add(parts: Form, file: FileStorage, annotation: Annotation, wait: bool) -> Added:
-    added = services().library.add(parts.data(file), file.filename or "", annotation, wait)
+def _noted(added: Added) -> Added:
     if added.image.status == "pending":
         lifecycle().wake()
     return added
 
 
-def _result(parts: Form, file: FileStorage, annotation: Annotation, wait: bool) -> schemas.UploadResult:
+def _result(file: FileStorage, added: Added | Exception) -> schemas.UploadResult:
     """One of several; an error is its own, not the request's."""
     name = display_name(file.filename or "")
-    try:
-        added = _add(parts, file, annotation, wait)
-    except Exception as error:
-        problem = problems.of(error)
-        problems.record(error, problem)
+    if isinstance(added, Exception):
+        problem = problems.of(added)
+        problems.record(added, problem)
         return schemas.UploadResult(filename=name, status=problem.status, problem=problem)
-    return schemas.UploadResult(filename=name, status=_status(added), image=schemas.Image.of(added.image))
+    return schemas.UploadResult(filename=name, status=_status(_noted(added)), image=schemas.Image.of(added.image))
 
 
 def _status(added: Added) -> int:
