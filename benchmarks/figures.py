@@ -35,27 +35,31 @@ def milliseconds(action: Callable[[Any], object], items: Iterable[Any]) -> list[
 def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) -> Figures:
     """Photos through POST /upload, against the tutorial, the bare models and the plainest service, turn by turn.
 
-    Every round takes photos that the service does not know yet. The tutorial writes as many words as the service's
+    Every round takes photos that the service does not know yet, one a request and as many more in a single request.
+    The tutorial writes as many words as the service's
     captions have, and one more for the end of the sentence.
     """
     alone, tutorial = Alone(), Tutorial(_new(work / "tutorial"))
-    taken: dict[str, list[list[float]]] = {"service": [], "floor": [], "models_alone": [], "tutorial": []}
+    taken: dict[str, list[list[float]]] = {
+        name: [] for name in ("service", "several", "floor", "models_alone", "tutorial")}
     with Service(_new(work / "uploads")) as service, Floor(_new(work / "floor")) as floor:
-        warm, *batches = (photos.files[i * each : (i + 1) * each] for i in range(rounds + 1))
+        warm, *batches = (photos.files[i * each : (i + 1) * each] for i in range(2 * rounds + 1))
         answers = [service.upload(photo) for photo in warm]
         words = round(statistics.mean(len(answer["caption"].split()) for answer in answers)) + 1
         milliseconds(floor.upload, warm)
         alone.describe(warm[0])
         tutorial.add(warm[0], words)
-        for batch in tqdm(batches, "upload"):
+        for batch, more in zip(tqdm(batches[:rounds], "upload"), batches[rounds:], strict=True):
             for name, each_service in (("service", service), ("floor", floor)):
                 each_service.reconnect()
                 taken[name].append(milliseconds(each_service.upload, batch))
+            service.reconnect()
+            taken["several"].append([milliseconds(lambda photos: service.upload(*photos), [more])[0] / len(more)])
             taken["models_alone"].append(milliseconds(alone.describe, batch))
             taken["tutorial"].append(milliseconds(lambda photo: tutorial.add(photo, words), batch[:plain_each]))
         memory = service.peak_memory()
     ms = {name: _median_of_medians(times) for name, times in taken.items()}
-    over = {name: 100 * (ms[name] / ms["models_alone"] - 1) for name in ("service", "floor")}
+    over = {name: 100 * (ms[name] / ms["models_alone"] - 1) for name in ("service", "several", "floor")}
     return {
         **{f"{name}_ms": time for name, time in ms.items()},
         "tutorial_words": words,
@@ -63,6 +67,7 @@ def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) 
         "tutorial_images_per_s": 1000 / ms["tutorial"],
         "times_the_tutorial": ms["tutorial"] / ms["service"],
         "over_models_alone_percent": over["service"],
+        "several_over_models_alone_percent": over["several"],
         "floor_over_models_alone_percent": over["floor"],
         "peak_memory_mb": memory,
         "rounds": rounds,

@@ -56,7 +56,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--photos", type=int, default=7091, help="photos in the library that is searched")
     parser.add_argument("--rounds", type=int, default=5, help="times each measurement is repeated; medians count")
-    parser.add_argument("--each", type=int, default=40, help="photos uploaded in a round")
+    parser.add_argument("--each", type=int, default=40, help="photos uploaded in a round, 50 at most")
     parser.add_argument("--tutorial-each", type=int, default=8, help="of these, photos the tutorial describes too")
     parser.add_argument("--imported", type=int, default=7091, help="photos imported in a round")
     parser.add_argument("--requests", type=int, default=300, help="searches of each kind")

@@ -61,11 +61,12 @@ class Service:
     def get(self, path: str, **query: str) -> Any:
         return self._ask("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
 
-    def upload(self, photo: Path) -> Any:
-        """POST one photo without a caption; returns the image resource."""
+    def upload(self, *photos: Path) -> Any:
+        """POST photos without captions in one request; returns the image resource, or those of several."""
         edge = b"----benchmark"
-        part = f'Content-Disposition: form-data; name="image"; filename="{photo.name}"\r\nContent-Type: image/jpeg\r\n'
-        body = b"--%s\r\n%s\r\n%s\r\n--%s--\r\n" % (edge, part.encode(), photo.read_bytes(), edge)
+        named = b'Content-Disposition: form-data; name="image"; filename="%s"\r\nContent-Type: image/jpeg\r\n'
+        parts = [b"--%s\r\n%s\r\n%s\r\n" % (edge, named % photo.name.encode(), photo.read_bytes()) for photo in photos]
+        body = b"".join([*parts, b"--%s--\r\n" % edge])
         return self._ask("POST", "/upload", body, {"Content-Type": f"multipart/form-data; boundary={edge.decode()}"})
 
     def post(self, path: str, said: dict[str, Any]) -> Any:

@@ -9,6 +9,8 @@ UPLOAD = {
     "tutorial_images_per_s": 2.0,
     "service_ms": 25.0,
     "models_alone_ms": 21.7,
+    "several_ms": 22.0,
+    "several_over_models_alone_percent": 1.4,
     "floor_ms": 24.0,
     "floor_over_models_alone_percent": 10.6,
     "tutorial_words": 10,
@@ -38,6 +40,7 @@ def test_kept_and_broken_promises_are_told_apart():
     lines = page(upload=UPLOAD).splitlines()
     assert any("20.0 × (40.0 against 2.00 images/s) | yes" in line for line in lines)
     assert any("15.1 % (25.0 ms against 21.7 ms) | **no**" in line for line in lines)
+    assert any("1.4 % (22.0 ms each against 21.7 ms) | yes" in line for line in lines)
 
 
 def test_the_least_that_an_upload_can_take_is_told_beside_what_it_takes():

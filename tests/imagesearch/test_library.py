@@ -1,13 +1,17 @@
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from PIL import Image as Picture
 from sqlalchemy import update
 
 from imagesearch.annotations import Annotation, Subject
 from imagesearch.db import Image, now
 from imagesearch.errors import Changed, DamagedImage, Invalid, NotFound, TooLarge, UnsupportedImage
 from imagesearch.search import Filters
+from tests.captioning.pictures import saved
 
 
 @pytest.fixture
@@ -30,6 +34,32 @@ def test_a_picture_without_a_caption_is_described_by_the_models(library, cat):
     assert len(image.caption.split()) >= 3
     assert image.caption_model.startswith("vgg16-lstm@")
     assert 0 < sum(c.share for c in image.colours) <= 1.001
+
+
+def coloured(count):
+    """As many small pictures, all different, as what reads them and their names."""
+    return [(partial(saved, Picture.new("RGB", (32, 32), (9 * n, 0, 99)), "PNG"), f"{n}.png") for n in range(count)]
+
+
+def test_more_pictures_than_are_stored_at_once_come_in_in_their_order(library):
+    added = library.add_each(coloured(18))
+    assert [(one.created, one.image.filename, one.image.status) for one in added] == [
+        (True, f"{n}.png", "ready") for n in range(18)]
+    assert all(library.get(one.image.id) == one.image for one in added)
+
+
+def test_a_picture_that_cannot_be_stored_fails_alone(library, monkeypatch):
+    files = coloured(4)
+    bad, put_all = hashlib.sha256(files[2][0]()).hexdigest(), library.storage.put_all
+
+    def full(given):
+        if bad in dict(given):
+            raise OSError(28, "No space left on device")
+        put_all(given)
+    monkeypatch.setattr(library.storage, "put_all", full)
+    added = library.add_each(files)
+    assert [isinstance(one, OSError) for one in added] == [False, False, True, False]
+    assert library.count() == 3
 
 
 def test_a_persons_caption_is_kept_and_read_for_its_subjects(library, cat):
