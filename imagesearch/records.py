@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Select, Table, bindparam, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from imagesearch import db
 from imagesearch.commits import Cached
 
-# tables, not classes: the ORM's part in a query of plain columns is a third of its time
-IMAGES, TAGS, CHARACTERISTICS, TRAITS, COLOURS = (cast(Table, kind.__table__).c for kind in (
+IMAGES, TAGS, CHARACTERISTICS, TRAITS, COLOURS = (db.table(kind).c for kind in (
     db.Image, db.Tag, db.Characteristic, db.Trait, db.Colour))
 HIGHEST = 2**63 - 1
-SUBJECTS = cast(Table, db.Characteristic.__table__).outerjoin(cast(Table, db.Trait.__table__))
+SUBJECTS = db.table(db.Characteristic).outerjoin(db.table(db.Trait))
 
 
 class Tag(NamedTuple):

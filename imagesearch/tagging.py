@@ -2,13 +2,13 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
-from imagesearch.db import Image, Lesson, Tag
+from imagesearch.db import Image, Lesson, Tag, table
 from imagesearch.errors import Invalid
 from imagesearch.index import VectorIndex
 from imagesearch.index.words import key
@@ -21,9 +21,9 @@ SUGGESTED = 10
 LEAST = 0.05  # confidence under which nothing is suggested
 SURE = 0.5  # a model's tag under this is shown and filtered by, but is no word of a text search: most are wrong
 MOVED = 0.005  # a confidence that changes by less stays as it is written
-LESSONS = cast(Table, Lesson.__table__).c  # a table's columns: asked at every upload, and the ORM is twice as slow
+LESSONS = table(Lesson).c
 NEWER = (select(LESSONS.id, LESSONS.undoes, LESSONS.name, LESSONS.correct, LESSONS.space, LESSONS.vector)
-         .where(LESSONS.id > bindparam("seen")).order_by(LESSONS.id))
+         .where(LESSONS.id > bindparam("seen")).order_by(LESSONS.id))  # asked at every upload
 _undo = aliased(Lesson)
 ACTIVE = (Lesson.undoes.is_(None), ~select(_undo.id).where(_undo.undoes == Lesson.id).exists())
 
