@@ -18,13 +18,7 @@ from captioning.images import Picture
 from imagesearch import records, rows
 from imagesearch.annotations import Annotation, Subject, checked, display_name
 from imagesearch.config import Settings
-from imagesearch.db import (
-    Database,
-    Deletion,
-    Image,
-    Vector,
-    now,
-)
+from imagesearch.db import Database, Deletion, Image, Vector, now
 from imagesearch.describer import Describer, Description
 from imagesearch.errors import Changed, DamagedImage, NotFound, TooLarge, UnsupportedImage
 from imagesearch.index import TextIndex, Texts
@@ -89,8 +83,7 @@ class Library:
         annotation = checked(annotation or Annotation())
         sha256 = hashlib.sha256(data).hexdigest()
         if (known := self._by_hash(sha256)) is not None:
-            UPLOADS.labels("duplicate").inc()
-            return Added(self._again(known, data, annotation, wait), created=False)
+            return self._duplicate(known, data, annotation, wait)
         return self.store([self.prepare(data, sha256, filename, annotation, wait)])[0]
 
     def add_each(self, files: Iterable[tuple[Callable[[], bytes], str]], annotation: Annotation | None = None,
@@ -109,8 +102,7 @@ class Library:
                     results |= self._each(new)
                     new = {}
                 if (known := self._by_hash(sha256)) is not None:
-                    UPLOADS.labels("duplicate").inc()
-                    results[k] = Added(self._again(known, data, said, wait), created=False)
+                    results[k] = self._duplicate(known, data, said, wait)
                 else:
                     new[k] = self.prepare(data, sha256, filename, said, wait)
             except Exception as error:  # of this one; the others are yet to come
@@ -149,8 +141,7 @@ class Library:
             winner = self._by_hash(prepared[0].sha256)
             if winner is None:
                 raise
-            UPLOADS.labels("duplicate").inc()
-            return [Added(self._again(winner, prepared[0].data, prepared[0].annotation, prepared[0].ready), False)]
+            return [self._duplicate(winner, prepared[0].data, prepared[0].annotation, prepared[0].ready)]
         for image in images:
             UPLOADS.labels("stored" if image.status == "ready" else "pending").inc()
         return [Added(image, created=True) for image in images]
@@ -346,13 +337,14 @@ class Library:
             raise _unknown(id)
         return image
 
-    def _again(self, image: Image, data: bytes, annotation: Annotation, wait: bool) -> Image:
+    def _duplicate(self, image: Image, data: bytes, annotation: Annotation, wait: bool) -> Added:
         """A known picture comes again: what is said of it now is applied, and what is pending is done if asked."""
+        UPLOADS.labels("duplicate").inc()
         self.storage.put(image.sha256, data)  # mends a lost file; nothing if it is there
         try:
             if annotation:
                 image = self.update(image.id, annotation)
-            return self.complete(image) if wait and image.status != "ready" else image
+            return Added(self.complete(image) if wait and image.status != "ready" else image, created=False)
         except NotFound as error:
             raise Changed("the same picture was being deleted at this moment; send it again", "image") from error
 
