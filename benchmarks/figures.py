@@ -36,8 +36,7 @@ def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) 
     """Photos through POST /upload, against the tutorial, the bare models and the plainest service, turn by turn.
 
     Every round takes photos that the service does not know yet, one a request and as many more in a single request.
-    The tutorial writes as many words as the service's
-    captions have, and one more for the end of the sentence.
+    The tutorial writes as many words as the service's captions have, and one more for the end of the sentence.
     """
     alone, tutorial = Alone(), Tutorial(_new(work / "tutorial"))
     taken: dict[str, list[list[float]]] = {
@@ -50,9 +49,9 @@ def upload(photos: Photos, work: Path, rounds: int, each: int, plain_each: int) 
         alone.describe(warm[0])
         tutorial.add(warm[0], words)
         for batch, more in zip(tqdm(batches[:rounds], "upload"), batches[rounds:], strict=True):
-            for name, each_service in (("service", service), ("floor", floor)):
-                each_service.reconnect()
-                taken[name].append(milliseconds(each_service.upload, batch))
+            for name, server in (("service", service), ("floor", floor)):
+                server.reconnect()
+                taken[name].append(milliseconds(server.upload, batch))
             service.reconnect()
             taken["several"].append([milliseconds(lambda photos: service.upload(*photos), [more])[0] / len(more)])
             taken["models_alone"].append(milliseconds(alone.describe, batch))

@@ -34,9 +34,9 @@ def convolutions(blocks: int) -> list[list[str]]:
             for number, (_, depth) in enumerate(VGG16, 1) if number > len(VGG16) - blocks]
 
 
-def squares(blocks: int) -> int:
-    """How many the last blocks take in: 49 where block 5 is the only one, 196 with block 4."""
-    return (GRID * 2 ** (blocks - 1)) ** 2
+def grid(blocks: int) -> int:
+    """Squares a side of what the last blocks take in: 7 where block 5 is the only one, 14 with block 4."""
+    return GRID * 2 ** (blocks - 1)
 
 
 class Stem:
@@ -50,7 +50,7 @@ class Stem:
             raise ValueError(f"fine-tuning takes an encoder at {16 * GRID} px, this one is at {side}")
         if not 0 < blocks < len(VGG16):
             raise ValueError(f"of {len(VGG16)} blocks the last 1 to {len(VGG16) - 1} can be trained, not {blocks}")
-        tuned = tuple(f"block{number}" for number in range(len(VGG16) - blocks + 1, len(VGG16) + 1))
+        tuned = tuple(name for names in convolutions(blocks) for name in names)
         self.name, self.weights, self.blocks, self._side = f"vgg16-block{len(VGG16) - blocks}", weights, blocks, side
         below = b"".join(weights[key].tobytes() for key in sorted(weights) if not key.startswith(tuned))
         self.version = hashlib.sha256(below + bytes([side])).hexdigest()[:8]
@@ -72,7 +72,7 @@ class Top:
     def __init__(self, weights: dict[str, np.ndarray], blocks: int = 1):
         import openvino
         from openvino import opset15 as ops15
-        self._side, names = round(squares(blocks) ** 0.5), convolutions(blocks)
+        self._side, names = grid(blocks), convolutions(blocks)
         self._channels = weights[f"{names[0][0]}/kernel"].shape[2]
         node = x = ops15.parameter([-1, self._side, self._side, self._channels], openvino.Type.f32)
         x = ops15.transpose(x, np.array([0, 3, 1, 2]))
@@ -101,7 +101,7 @@ class EndToEnd(keras.Model):
         self.block = [[layers.Conv2D(weights[f"{name}/bias"].size, 3, padding="same", activation="relu", name=name,
                                      data_format="channels_last") for name in names] for names in convolutions(blocks)]
         self.pool = layers.MaxPooling2D(data_format="channels_last")
-        self.captioner, self.joint, self.side = captioner, joint, round(squares(blocks) ** 0.5)
+        self.captioner, self.joint, self.side = captioner, joint, grid(blocks)
         for layer in self.convolutions:
             kernel, bias = (weights[f"{layer.name}/{key}"].astype("float32") for key in ("kernel", "bias"))
             layer.build((None, None, None, kernel.shape[2]))
