@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as generated
 
 from imagesearch.bootstrap import Services, build
 from imagesearch.config import Settings
 from imagesearch.web.application import create_app
+
+# Each run generates the same, and slow machines may be slow. `--hypothesis-profile=default` looks further.
+generated.register_profile("repeatable", deadline=None, derandomize=True, database=None,
+                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+generated.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

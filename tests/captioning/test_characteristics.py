@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from captioning.characteristics import Characteristic, from_caption, names
@@ -85,12 +85,11 @@ def test_no_text_and_other_languages_have_none(caption: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a dog runs and ", "red and ", "snow covered ", "running ", "a of ", "young and "])
 def test_ten_thousand_characters_are_read_in_a_moment(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     from_caption((piece * 5000)[:10_000])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(_WORDS)))
 def test_no_order_of_words_breaks_it(words: list[str]) -> None:
     for each in from_caption(" ".join(words)):
@@ -98,7 +97,6 @@ def test_no_order_of_words_breaks_it(words: list[str]) -> None:
         assert each.subject == each.subject.lower()
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text())
 def test_no_text_breaks_it(text: str) -> None:
     from_caption(text)

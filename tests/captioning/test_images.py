@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
@@ -368,7 +368,9 @@ def test_large_pictures_wait_for_one_another_and_small_ones_pass_together():
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(hold, [20, 20, 20, 50, 20, 70, 20, 20]))
-    assert set(sums) == {20, 40, 50, 70}  # 70 alone: what is larger than the room still gets in
+    assert {50, 70} <= set(sums) <= {20, 40, 50, 70}  # 70 alone: what is larger than the room still gets in
+    with room.held(20), room.held(20):
+        pass
 
 
 SEEDS = [saved(quarters(), format) for format in pictures.SAVED_AS] + [
@@ -381,7 +383,7 @@ SEEDS = [saved(quarters(), format) for format in pictures.SAVED_AS] + [
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow warns of corrupt TIFF tags, and then goes on or raises
-@settings(max_examples=400, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400)
 @given(st.data())
 def test_nothing_but_an_image_error_escapes_from_damaged_bytes(data):
     seed = bytearray(data.draw(st.sampled_from(SEEDS)))

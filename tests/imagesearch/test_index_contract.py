@@ -1,7 +1,7 @@
 """What every text engine and every vector engine must do."""
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagesearch.db import Deletion, Image, Vector
@@ -127,7 +127,7 @@ def test_no_query_syntax_makes_it_fail(text, session, query):
     text.having(session, query)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=50)
 @given(query=st.text())
 def test_no_text_at_all_makes_it_fail(text, session, query):
     text.put(session, {5: (query, query, query)})

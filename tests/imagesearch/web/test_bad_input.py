@@ -4,7 +4,7 @@ import json
 import zipfile
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
 
@@ -221,7 +221,7 @@ PIECES = st.tuples(st.lists(st.sampled_from(ATTRIBUTES), max_size=4), st.lists(s
 
 
 @given(st.lists(PIECES, max_size=4), st.sampled_from([b"--b--\r\n", b"--b", b""]))
-@settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150)
 def test_no_body_whatever_is_a_fault_of_the_service(app, pieces, end):
     start = b"--b\r\nContent-Disposition: form-data"
     body = b"".join(b"".join([start, *attributes, b"\r\n", *heads, b"\r\n", content, b"\r\n"])

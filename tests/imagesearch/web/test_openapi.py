@@ -57,8 +57,7 @@ def test_whatever_is_generated_is_answered_as_documented(app, subtests):
         operation = result.ok()
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None,
-                  suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         def ask(case):
             case.call_and_validate(headers={"Accept-Encoding": "identity"},
                                    excluded_checks=[positive_data_acceptance])  # chance bytes are no picture

@@ -13,7 +13,7 @@ from tests.imagesearch.web.asking import fetched, refused, stored
 SMALL = saved(quarters(), "PNG")
 
 
-def ready(client, seconds=20):
+def ready(client, seconds=60):
     deadline = time.monotonic() + seconds
     while (answer := client.get("/readyz")).status_code != 200 and time.monotonic() < deadline:
         time.sleep(0.02)

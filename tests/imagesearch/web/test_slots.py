@@ -30,7 +30,7 @@ def test_a_silent_client_is_given_up(pair):
     began = time.monotonic()
     with pytest.raises(TooSlow, match="20,000"):
         pair[0].recv(10)
-    assert 0.15 < time.monotonic() - began < 2
+    assert time.monotonic() - began > 0.15
 
 
 def test_a_byte_now_and_then_earns_no_time(pair):
