@@ -110,7 +110,7 @@ def fine_tune(run: Run, epochs: float = 4, rate: float = 1e-4, batch: int = 64, 
     score = end_to_end_score(run, cached(run, stem, run.dev, "plain"), vocabulary, blocks)
     start = score(network.arrays())
     arrays = fit(network, fine_tuning.EndToEndBatches(stems, maps, ids, batch), round(epochs), rate,
-                 run.folder / "fine-tune", fine_tuning.LOSSES, score, "sum", fine_tuning.WEIGHTS)
+                 run.folder / f"fine-tune-{blocks}", fine_tuning.LOSSES, score, "sum", fine_tuning.WEIGHTS)
     end = score(arrays)
     print(f"fine-tuning: dev {start} → {end}")
     if end["sum"] <= start["sum"]:
