@@ -11,8 +11,6 @@ keras = pytest.importorskip("keras", reason="Keras is in the training category")
 from captioning.training import captions  # noqa: E402
 from captioning.training.run import averaged  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
-
 
 def network(**sizes):
     keras.utils.set_random_seed(0)

@@ -8,7 +8,6 @@ keras = pytest.importorskip("keras", reason="Keras is in the training category")
 from captioning.training import captions, fine_tuning, joint  # noqa: E402
 from captioning.training.run import fit  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::FutureWarning")
 STEMS = {1: (8, 49, 512), 2: (8, 196, 256)}  # by the number of blocks
 
 

@@ -10,8 +10,6 @@ from tests.captioning.tiny import CAPTIONS, VOCABULARY, card, maps
 keras = pytest.importorskip("keras", reason="Keras is in the training category")
 from captioning.training import captions, joint  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def trained():

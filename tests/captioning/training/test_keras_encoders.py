@@ -12,7 +12,6 @@ keras = pytest.importorskip("keras", reason="Keras is in the training category")
 TEACHER = Path(__file__).parents[3].parent / "shared/data/teacher/mobilenet_v2_float.keras"
 GRAPHS = ["mobilenet"] + [pytest.param(name, marks=pytest.mark.slow)
                           for name in ("mobilenet_v2", "inception_v3", "xception")]
-pytestmark = pytest.mark.filterwarnings("default:The structure of `inputs`:UserWarning", "default::DeprecationWarning")
 
 
 def pictures(side):

@@ -10,7 +10,6 @@ from captioning.training import comparison, quantisation
 from tests.captioning.photos import free_photos
 
 pytest.importorskip("nncf", reason="NNCF is in the training category")
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::FutureWarning")
 
 
 def network():

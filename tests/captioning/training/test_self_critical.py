@@ -9,7 +9,6 @@ from tests.captioning.tiny import CAPTIONS, VOCABULARY, maps
 keras = pytest.importorskip("keras", reason="Keras is in the training category")
 from captioning.training import captions, self_critical  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning")
 REFERENCES = [[caption] for caption in CAPTIONS]
 
 
