@@ -249,10 +249,11 @@ class Database:
         """Commits at the end, rolls back on an exception.
 
         On SQLite the transaction takes the write lock at once: a reader that turns writer cannot wait for another
-        writer, it fails.
+        writer, it fails. And no thread may wait for it that holds a lock which whoever is writing may need.
         """
         with (self.engine.connect().execution_options(immediate=True) as connection,
               self._sessions(bind=connection) as session, session.begin()):
+            session.connection()  # begins it: the session itself would wait for the first statement
             yield session
 
 

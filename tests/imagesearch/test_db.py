@@ -1,3 +1,5 @@
+import contextlib
+import sqlite3
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,7 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, select, text
+from sqlalchemy import create_engine, inspect, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
 from imagesearch.db import Base, Database, Deletion, Image, Tag, open_database
@@ -93,6 +95,12 @@ def test_a_writer_waits_for_another_to_end(database):
     with database.write() as session:
         assert [one.id for one in session.scalars(select(Image))] == ["1"]
     thread.join()
+
+
+def test_the_write_lock_is_taken_before_anything_is_done_with_it(url, database):
+    with database.write(), contextlib.closing(sqlite3.connect(make_url(url).database, timeout=0)) as other, \
+            pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("BEGIN IMMEDIATE")
 
 
 def test_a_reader_is_not_held_up_by_a_writer(database):
