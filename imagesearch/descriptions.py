@@ -13,6 +13,7 @@ CAPTION_COLUMNS = ("caption", "description", "comment", "text", "title")
 LONGEST_FILE = 2**30  # bytes; a million captions have a tenth of that
 _NAMED = re.compile(  # `my cat.jpg a cat on a wall`: names may hold spaces
     r"(?P<name>.+?\.(?:jpe?g|jpe|jfif|png|webp|gif|bmp|dib|tiff?|avif|hei[cf])(?:#\d+)?)\s+(?P<text>.*)", re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _COUNTED = re.compile(r"(.*\.\w+)#\d+")  # Flickr8k's `1000268201_693b08cb0e.jpg#0`
 
 
@@ -51,7 +52,7 @@ def read(path: Path, caption_column: str | None = None) -> Table:
     try:
         if path.stat().st_size > LONGEST_FILE:
             raise Invalid(f"{path}: {path.stat().st_size:,} bytes; a captions file has at most {LONGEST_FILE:,}")
-        lines = decoded(path, path.read_bytes()).splitlines()
+        lines = lines_of(decoded(path, path.read_bytes()))
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from error
     try:
@@ -68,6 +69,11 @@ def decoded(name: Path | str, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data[:error.start].count(b"\n") + 1
         raise Invalid(f"{name}: line {line} is not UTF-8; save the file as UTF-8 and try again") from error
+
+
+def lines_of(text: str) -> list[str]:
+    """Parted where editors part them: `str.splitlines` cuts a caption at a form feed, NEL and U+2028 too."""
+    return _LINE_END.split(text)
 
 
 def _rows(path: Path, lines: list[str], caption_column: str | None) -> Iterator[tuple[str, str]]:

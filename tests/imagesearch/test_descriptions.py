@@ -40,6 +40,13 @@ def test_a_name_may_hold_spaces_and_a_caption_commas_and_quotation_marks(read):
     assert read("a.tsv", 'cat.jpg\ta "cat", asleep\n').caption("cat.jpg") == 'a "cat", asleep'
 
 
+@pytest.mark.parametrize("odd", ["\u2028", "\x85", "\f", "\x1c"])
+def test_a_caption_ends_with_its_line_and_with_no_other_character(read, odd):
+    table = read("a.tsv", f"cat.jpg\ta cat{odd}sits\r\ndog.jpg\ta dog\rowl.jpg\tan owl\n")
+    assert [table.caption(f"{name}.jpg") for name in ("cat", "dog", "owl")] == [f"a cat{odd}sits", "a dog", "an owl"]
+    assert len(table) == 3
+
+
 def test_a_photo_is_found_by_its_path_before_its_bare_name(read):
     table = read("a.tsv", "cat.jpg\tany cat\nb/cat.jpg\tthe cat in b\n")
     assert (table.caption("a/cat.jpg"), table.caption("b/cat.jpg")) == ("any cat", "the cat in b")
