@@ -122,8 +122,8 @@ class Search:
         wanted, excluded = parse(query)
         with self.database.read() as session:
             ranking = self._ranked(session, wanted, mode, self._allowed(session, filters))
-            for word in excluded:
-                ranking = ranking.without(self.text.having(session, word))
+            if excluded:
+                ranking = ranking.without(self.text.having(session, excluded))
             kind = mode if "visual" in ranking.parts else "text"
             return self._page(session, ranking, cut, CUTOFFS[kind][cut.strictness], filters, wanted)
 

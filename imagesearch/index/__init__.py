@@ -1,5 +1,5 @@
 """What the service asks of a full-text engine and of a vector engine; one module per engine."""
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,8 +39,8 @@ class TextIndex(Protocol):
         holds, about 1 for all of it. A word that no image has counts as the rarest of all, so a nonsense word beside
         a known one leaves little."""
 
-    def having(self, session: Session, word: str) -> set[int]:
-        """The numbers of all images with that word."""
+    def having(self, session: Session, texts: Sequence[str]) -> set[int]:
+        """The numbers of all images that hold any of the texts, each word by word: `jack-russell` is two words."""
 
     def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
         """Known words that begin with `prefix`, the most frequent first."""

@@ -57,9 +57,10 @@ class FTS5Index:
         hits = TextHits(found.numbers, found.scores, np.isin(found.numbers, phrases), found.flags)
         return hits if among is None else hits.only(np.isin(found.numbers, np.fromiter(among, "int64", len(among))))
 
-    def having(self, session: Session, word: str) -> set[int]:
-        match = STEMMED + _quoted(" ".join(terms(word)))
-        return set(session.connection().execute(MATCHING, {"match": match}).scalars())
+    def having(self, session: Session, texts: Sequence[str]) -> set[int]:
+        phrases = dict.fromkeys(" ".join(terms(text)) for text in texts)
+        match = f"{STEMMED}({' OR '.join(map(_quoted, phrases))})"
+        return set(session.connection().execute(MATCHING, {"match": match}).scalars()) if phrases else set()
 
     def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
         rows = session.execute(
@@ -121,6 +122,6 @@ def _spaced(terms: str) -> str:
     return f" {terms} "
 
 
-def _quoted(term: str) -> str:
-    """A term as an FTS5 string: inside one, nothing is syntax (and a term holds no quotation mark)."""
-    return f'"{term}"'
+def _quoted(terms: str) -> str:
+    """Terms as an FTS5 string: inside one, nothing is syntax (and a term holds no quotation mark)."""
+    return f'"{terms}"'

@@ -111,9 +111,10 @@ def test_it_finds_itself_sound_and_can_be_made_anew(text, session):
     assert numbers(text.search(session, "holiday")) == [3]
 
 
-def test_images_having_a_word_are_told(text, session):
-    assert text.having(session, "dogs") == {1, 2, 4}
-    assert text.having(session, "unicorn") == set()
+def test_images_having_any_of_some_words_are_told(text, session):
+    assert text.having(session, ["dogs"]) == {1, 2, 4}
+    assert text.having(session, ["unicorn"]) == text.having(session, []) == set()
+    assert text.having(session, ["men", "white-dogs", "runs-dog", "_"]) == {2, 3}
 
 
 def test_a_beginning_is_completed_with_known_words(text, session):
@@ -124,7 +125,7 @@ def test_a_beginning_is_completed_with_known_words(text, session):
                                    "'; --", "{caption} : dog", "^dog", "+", "x" * 5000, "dog " * 5000])
 def test_no_query_syntax_makes_it_fail(text, session, query):
     text.search(session, query)
-    text.having(session, query)
+    text.having(session, [query])
 
 
 @settings(max_examples=50)

@@ -1,4 +1,5 @@
 import pytest
+from sqlalchemy import event
 
 from imagesearch.annotations import Annotation, Subject
 from imagesearch.bootstrap import build
@@ -57,6 +58,15 @@ def test_no_punctuation_is_syntax(search, query):
 
 def test_a_word_with_a_minus_is_left_out(search):
     assert found(search.by_text("orange -cat", "text")) == ["astronaut.png"]
+
+
+def test_words_to_leave_out_are_asked_for_once_however_often_they_are_given(search, services):
+    asked = []
+    event.listen(services.database.engine, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+    assert found(search.by_text("orange" + " -cat -Cats -suits" * 50, "text")) == []
+    matches = [values for statement, values in asked if "MATCH" in statement]
+    assert len(matches) == 1
+    assert str(matches).count("cat") == 1
 
 
 def test_the_exact_phrase_comes_first(search, services, photo):
