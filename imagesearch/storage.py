@@ -14,7 +14,7 @@ class FolderStorage:
     """
 
     def __init__(self, root: Path):
-        self.root = root
+        self.root = root.resolve()  # Flask takes a relative path for one below its own package
         for kind in ("originals", "thumbnails"):
             (root / kind).mkdir(parents=True, exist_ok=True)
 

@@ -1,11 +1,14 @@
 """What is stored: listed, read, changed, deleted; its file and its thumbnail."""
 import io
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from imagesearch.config import Settings
 from tests.captioning.pictures import corners, exif_with_orientation, quarters, saved
+from tests.conftest import serving
 from tests.imagesearch.web.asking import fetched, found, refused, stored
 
 SMALL = saved(quarters(), "PNG")
@@ -134,3 +137,14 @@ def test_a_lost_file_is_not_found_and_not_a_fault(client, services, image):
     refused(client.get(image["file_url"]), 404)
     refused(client.get(image["thumbnail_url"]), 404)
     refused(patch(client, image, caption=None), 404)
+
+
+@pytest.mark.parametrize("storage", ["", "photos"])
+def test_a_folder_is_named_relative_to_where_the_service_starts(tmp_path, monkeypatch, storage):
+    monkeypatch.chdir(tmp_path)
+    with serving(Settings(data_dir=Path("data"), storage_url=storage, log_level="WARNING")) as app:
+        client = app.test_client()
+        image = stored(client, SMALL, caption="four squares")
+        answers = [fetched(client, image[url]) for url in ("file_url", "thumbnail_url", "audio_url")]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert answers[0].data == SMALL
