@@ -1,5 +1,6 @@
 """Every setting of the service, read once from the environment."""
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -10,8 +11,9 @@ from imagesearch.errors import BadSetting
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def setting(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def setting(default: Any, help: str, form: str = ".*", must: str = "") -> Any:
+    """`form`: what a text has to match; `must`: the same in words."""
+    return field(default=default, metadata={"help": help, "form": form, "must": must})
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Settings:
 
     data_dir: Path = setting(ROOT / "upload_folder", "folder of the originals, the thumbnails and the SQLite file")
     database_url: str = setting("", "SQLAlchemy URL of the database; empty: SQLite in `DATA_DIR`")
-    storage_url: str = setting("", "where originals and thumbnails go: a folder; empty: `DATA_DIR`")
+    storage_url: str = setting("", "where originals and thumbnails go: a folder; empty: `DATA_DIR`",
+                               r"(?!\w[\w+.-]*://).*", "be the path of a folder; no other storage is supported")
     models_dir: Path = setting(ROOT / "models", "folder of the weights and their cards")
     encoder: str = setting("vgg16", "name of the encoder, see `GET /models`")
     captioner: str = setting("vgg16-lstm", "name of the captioner")
@@ -39,7 +42,8 @@ class Settings:
     speech_speed: int = setting(165, "words per minute it speaks, 80 to 450")
     openverse_url: str = setting("https://api.openverse.org/v1/", "where `collect` looks for pictures")
     openverse_token: str = setting("", "an access token for it; without one it allows fewer requests")
-    log_level: str = setting("INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`")
+    log_level: str = setting("INFO", "`DEBUG`, `INFO`, `WARNING` or `ERROR`",
+                             "DEBUG|INFO|WARNING|ERROR", "be DEBUG, INFO, WARNING or ERROR")
 
     @property
     def database(self) -> str:
@@ -68,4 +72,6 @@ def _parse(field: Field[Any], text: str) -> Any:
         return int(text)
     if isinstance(field.default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if not re.fullmatch(field.metadata["form"], text, re.DOTALL):
+        raise BadSetting(f"{name}={text!r}: must {field.metadata['must']}")
     return Path(text) if isinstance(field.default, Path) else text
