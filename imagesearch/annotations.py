@@ -1,7 +1,7 @@
 """What a person says of a picture, and what may be said."""
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagesearch.errors import Invalid
 from imagesearch.index.words import key
@@ -23,13 +23,15 @@ class Subject:
 class Annotation:
     """What a person says of a picture; None says nothing, an empty list says there are none.
 
-    `kept_tags` are the model's that stay the model's where `tags` are given.
+    `kept_tags` are the model's that stay the model's where `tags` are given. One that `gives_way` leaves the caption to
+    a person who has written one of their own meanwhile: a list of thousands was not written for this picture.
     """
 
     caption: str | None = None
     tags: Sequence[str] | None = None
     characteristics: Sequence[Subject] | None = None
     kept_tags: Sequence[str] = ()
+    gives_way: bool = False
 
     def __bool__(self) -> bool:
         return any(x is not None for x in (self.caption, self.tags, self.characteristics))
@@ -39,15 +41,17 @@ def checked(annotation: Annotation) -> Annotation:
     """The same, trimmed. Raises Invalid, naming the field, the value's size and the limit."""
     caption = None if annotation.caption is None else _text(annotation.caption, "caption", LONGEST_CAPTION)
     tags = None if annotation.tags is None else _values(annotation.tags, "tags")
-    if annotation.characteristics is None:
-        return Annotation(caption, tags, None, annotation.kept_tags)
-    if len(annotation.characteristics) > MOST_VALUES:
-        raise Invalid(f"{len(annotation.characteristics)} characteristics; at most {MOST_VALUES}", "characteristics")
-    return Annotation(caption, tags, [
-        Subject(_text(s.subject, f"characteristics.{i}.subject", LONGEST_VALUE),
-                _values(s.subject_colours, f"characteristics.{i}.subject_colours"),
-                _values(s.subject_actions, f"characteristics.{i}.subject_actions"), s.derived)
-        for i, s in enumerate(annotation.characteristics)], annotation.kept_tags)
+    subjects = None if annotation.characteristics is None else _subjects(annotation.characteristics)
+    return replace(annotation, caption=caption, tags=tags, characteristics=subjects)
+
+
+def _subjects(characteristics: Sequence[Subject]) -> list[Subject]:
+    if len(characteristics) > MOST_VALUES:
+        raise Invalid(f"{len(characteristics)} characteristics; at most {MOST_VALUES}", "characteristics")
+    return [Subject(_text(s.subject, f"characteristics.{i}.subject", LONGEST_VALUE),
+                    _values(s.subject_colours, f"characteristics.{i}.subject_colours"),
+                    _values(s.subject_actions, f"characteristics.{i}.subject_actions"), s.derived)
+            for i, s in enumerate(characteristics)]
 
 
 def _values(values: Sequence[str], where: str) -> list[str]:

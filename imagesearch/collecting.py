@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from sqlalchemy import select
 
 from imagesearch import descriptions, origins
-from imagesearch.annotations import Annotation
+from imagesearch.annotations import Annotation, checked
 from imagesearch.db import Image, Origin
 from imagesearch.errors import Invalid, ServiceError, TooLarge
 from imagesearch.fetching import Fetcher
@@ -143,8 +143,9 @@ class Collector(Importer):
             self._remember([url])
         if source.caption is None or row.caption_source == "user":
             return Outcome(url, "known")
-        self.library.update(row.id, Annotation(source.caption))
-        return Outcome(url, "captioned")
+        annotation = checked(Annotation(source.caption, gives_way=True))
+        image = self.library.update(row.id, annotation)
+        return Outcome(url, "captioned" if image.caption == annotation.caption else "known")
 
     def _remember(self, urls: Sequence[str]) -> None:
         if not urls:

@@ -215,7 +215,7 @@ class Importer:
                     if row := known.get(file.sha256):
                         outcomes.append(self._again(file, row))
                     else:
-                        annotation = checked(Annotation(self.folder.caption(file.path)))
+                        annotation = checked(Annotation(self.folder.caption(file.path), gives_way=True))
                         new.append((file.path, self.library.prepare(file.data, file.sha256,
                                                                     self.folder.name(file.path), annotation)))
                 except ServiceError as error:
@@ -235,15 +235,13 @@ class Importer:
             return {row.sha256: row for row in found}
 
     def _again(self, file: File, row: Any) -> Outcome:
-        caption = self.folder.caption(file.path)
-        if caption and row.caption_source != "user":  # asked again: a person may have written one since the batch began
-            row = self._known([file]).get(file.sha256, row)
-        if row.caption_source == "user":
-            caption = None  # what a person wrote stays, even if this folder says otherwise
-        if caption is None and row.status == "ready" and self.library.storage.exists(file.sha256):
+        # what a person wrote stays, even if this folder says otherwise
+        said = None if row.caption_source == "user" else self.folder.caption(file.path)
+        if said is None and row.status == "ready" and self.library.storage.exists(file.sha256):
             return Outcome(file.path, "known")
-        self.library.add(file.data, self.folder.name(file.path), Annotation(caption))
-        return Outcome(file.path, "captioned" if caption else "known")
+        annotation = checked(Annotation(said, gives_way=True))
+        image = self.library.add(file.data, self.folder.name(file.path), annotation).image
+        return Outcome(file.path, "captioned" if said and image.caption == annotation.caption else "known")
 
     def _stored(self, new: Sequence[tuple[str, Prepared]]) -> list[Outcome]:
         """Stored in one transaction, flushed to the disk when it returns."""

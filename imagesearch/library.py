@@ -226,35 +226,36 @@ class Library:
 
     # ---- changed and gone ----------------------------------------------------------------------------
 
-    def update(self, id: str, annotation: Annotation, version: int | None = None, recaption: bool = False,
-               whole: bool = False) -> Image:
-        """What a person writes replaces what stood there; `recaption` asks for a generated caption instead.
-
-        :param whole: the lists given are all there is; else what was derived about other subjects stays
-        Raises NotFound, Invalid, and Changed when `version` is given and is not the image's.
-        """
-        annotation = checked(annotation)
-        description = None
-        if recaption:
-            before = self.get(id)
-            self.expect(before, version)
-            description = self._describe(self.decode(self.original(before)), None)
+    def update(self, id: str, annotation: Annotation) -> Image:
+        """What a person writes replaces what stood there; `Teaching.update` is a patch. Raises NotFound, Invalid."""
         with self.database.write() as session:
             image = self.find(session, id)
-            self.expect(image, version)
-            if description:
-                image.caption_source = None  # asked for, so it may replace what a person wrote
-                self._set_description(image, description)
-            self._annotate(image, annotation, whole)
-            self.touch(session, image)
+            self.apply(session, image, annotation)
         return image
+
+    def describe(self, id: str, version: int | None = None) -> Description:
+        """What the models say of it now. Raises NotFound and Changed."""
+        image = self.get(id)
+        self.expect(image, version)
+        return self._describe(self.decode(self.original(image)), None)
+
+    def apply(self, session: Session, image: Image, annotation: Annotation, description: Description | None = None,
+              whole: bool = False) -> None:
+        """A person's words, after a description that they asked for, in the caller's transaction. Raises Invalid.
+
+        :param whole: the lists given are all there is; else what was derived about other subjects stays
+        """
+        if description:
+            image.caption_source = None  # asked for, so it may replace what a person wrote
+            self._set_description(image, description)
+        self._annotate(image, checked(annotation), whole)
+        self.touch(session, image)
 
     def recaption(self, id: str) -> Shown:
         """Writes the caption anew, unless a person wrote it."""
-        before = self.get(id)
-        if before.caption_source == "user":
+        if (before := self.get(id)).caption_source == "user":
             return before
-        description = self._describe(self.decode(self.original(before)), None)
+        description = self.describe(id)
         with self.database.write() as session:
             image = self.find(session, id)
             if image.caption_source != "user":
@@ -383,7 +384,7 @@ class Library:
 
     def _annotate(self, image: Shown, annotation: Annotation, whole: bool = False) -> None:
         """Applies what a person says; the models' own rows about the same thing make way."""
-        if annotation.caption is not None:
+        if annotation.caption is not None and not (annotation.gives_way and image.caption_source == "user"):
             image.caption, image.caption_source = annotation.caption, "user"
             image.caption_model = image.caption_confidence = None
             _derive(image, grammar.from_caption(annotation.caption))

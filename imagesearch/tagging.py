@@ -1,6 +1,7 @@
 """The models' tags, and what people teach them."""
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,7 +55,7 @@ class Tagging:
         self.lesson_space = lessons
         self.pictures, self._trained, self._blank = pictures, taggers.trained, taggers.lessons.blank
         self._lock = threading.RLock()
-        self._forget()
+        self.forget()
 
     def name(self, session: Session, tag: str) -> str:
         """The tagger's own spelling of a tag, where it knows it: `Dogs` → `dog`."""
@@ -160,20 +161,28 @@ class Tagging:
             if vector is not None:
                 lesson.space, lesson.vector = self.lesson_space, vector.astype("float16").tobytes()
         session.flush()
-        self._forget()
+        self.forget()
 
-    def rolled_back(self) -> None:
-        """The caller's transaction failed: what was taken in of it is forgotten."""
-        self._forget()
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Around a transaction that teaches: where it fails, what was taken in of it is forgotten."""
+        seen = self._seen
+        try:
+            yield
+        except BaseException:
+            if self._seen != seen:  # every lesson is then learnt anew, which an image that is not found is not worth
+                self.forget()
+            raise
 
-    # ---- the parts -----------------------------------------------------------------------------------
-
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """All lessons; they are learnt anew when the taggers are next asked."""
         from captioning.taggers import Teachable
 
         with self._lock:
             self._taggers, self._seen = Teachable(self._trained, self._blank()), 0
             self._learnt: dict[int, tuple[str, np.ndarray, bool]] = {}  # a row may be emptied, see `forget_lessons`
+
+    # ---- the parts -----------------------------------------------------------------------------------
 
     def _fresh(self, session: Session) -> "Teachable":
         session.flush()  # lessons of this transaction

@@ -1,6 +1,6 @@
 """Teaching: a person says which tags are right, and the whole library follows."""
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,27 +30,31 @@ class Teaching:
         self.library = library
 
     def update(self, id: str, annotation: Annotation, version: int | None = None, recaption: bool = False) -> Image:
-        """`Library.update` by a patch; the tags it adds and removes are lessons. Raises as that does."""
-        before = self.library.get(id)
-        image = self.library.update(id, annotation, version, recaption, whole=True)
-        if annotation.tags is None or self.library.tagging is None or not self._seen(image):
-            return image
-        sources, left = {t.key: t.source for t in before.tags}, {t.key for t in image.tags}
-        right = [t.name for t in image.tags if t.source == "user" and sources.get(t.key) != "user"]
-        wrong = [t.name for t in before.tags if t.key not in left]
-        return self.teach(id, right, wrong, sources).image or image
+        """What a person writes replaces what stood there, and the tags it adds and removes are lessons, all in one
+        transaction; `recaption` asks for a generated caption instead.
 
-    def teach(self, id: str, right: Sequence[str] = (), wrong: Sequence[str] = (),
-              sources: Mapping[str, str] | None = None) -> Taught:
+        Raises NotFound, Invalid, and Changed when `version` is given and is not the image's.
+        """
+        description = self.library.describe(id, version) if recaption else None
+        with self._learning() as session:
+            image = self.library.find(session, id)
+            self.library.expect(image, version)
+            before, sources = list(image.tags), {t.key: t.source for t in image.tags}
+            self.library.apply(session, image, annotation, description, whole=True)
+            if annotation.tags is not None and self._seen(session, image):
+                left = {t.key for t in image.tags}
+                right = [t.name for t in image.tags if t.source == "user" and sources.get(t.key) != "user"]
+                wrong = [t.name for t in before if t.key not in left]
+                self._teach(session, image, right, wrong, sources)
+        return image
+
+    def teach(self, id: str, right: Sequence[str] = (), wrong: Sequence[str] = ()) -> Taught:
         """The tags `right` and `wrong` for an image: it follows at once, the taggers learn, and every image is judged
         anew by what they learnt. Raises NotFound, Invalid, and ModelMissing without taggers.
         """
-        tagging = self._tagging()
+        self._tagging()
         with self._learning() as session:
-            image = self.library.find(session, id)
-            lessons = [tagging.teach(session, image, tag, correct, sources)
-                       for tags, correct in ((right, True), (wrong, False)) for tag in tags]
-            return self._taught(session, image, lessons)
+            return self._teach(session, self.library.find(session, id), right, wrong)
 
     def undo(self, lesson_id: int) -> Taught:
         """Takes a lesson back, and what came of it. Raises NotFound for one that is not there or was taken back."""
@@ -140,10 +144,10 @@ class Teaching:
                 touched |= self._follow(session, [tagging.retag(session, name)])
         return len(touched)
 
-    def _seen(self, image: Image) -> bool:
-        """Whether the taggers have its vector: not while it is pending or, after a change of models, unindexed."""
-        with self.library.database.read() as session:
-            return self._tagging().pictures.vector(session, image.number) is not None
+    def _seen(self, session: Session, image: Image) -> bool:
+        """Whether taggers have its vector: not while it is pending or, after a change of models, unindexed."""
+        tagging = self.library.tagging
+        return tagging is not None and tagging.pictures.vector(session, image.number) is not None
 
     def _tagging(self) -> Tagging:
         if self.library.tagging is None:
@@ -153,13 +157,15 @@ class Teaching:
     @contextmanager
     def _learning(self) -> Iterator[Session]:
         """A writing transaction; if it fails, the taggers forget what they took in of it."""
-        try:
-            with self.library.database.write() as session:
-                yield session
-        except BaseException:
-            if self.library.tagging is not None:
-                self.library.tagging.rolled_back()
-            raise
+        tagging = self.library.tagging
+        with tagging.learning() if tagging else nullcontext(), self.library.database.write() as session:
+            yield session
+
+    def _teach(self, session: Session, image: Image, right: Sequence[str], wrong: Sequence[str],
+               sources: Mapping[str, str] | None = None) -> Taught:
+        lessons = [self._tagging().teach(session, image, tag, correct, sources)
+                   for tags, correct in ((right, True), (wrong, False)) for tag in tags]
+        return self._taught(session, image, lessons)
 
     def _taught(self, session: Session, image: Image | None, lessons: Sequence[Lesson]) -> Taught:
         tagging = self._tagging()

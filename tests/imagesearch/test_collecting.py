@@ -134,6 +134,19 @@ def test_what_is_said_later_is_taken_without_fetching_and_not_against_a_person(s
     assert site.asked == []
 
 
+def test_what_a_person_writes_at_that_moment_stays(services, site, monkeypatch):
+    url = site.url("/chelsea.png")
+    run(services, [Source.of(url)])
+    library, update = services.library, services.library.update
+
+    def meanwhile(id, annotation):
+        update(id, Annotation("my cat"))
+        return update(id, annotation)
+    monkeypatch.setattr(library, "update", meanwhile)
+    assert run(services, [Source.of(url, "a cat")])[0] == {"known": 1}
+    assert shown(services)["chelsea.png"] == ("user", "my cat")
+
+
 def test_a_picture_that_was_deleted_or_lost_is_fetched_again(services, site):
     wanted = [Source.of(site.url("/chelsea.png")), Source.of(site.url("/rocket.jpg"))]
     run(services, wanted)

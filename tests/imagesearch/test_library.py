@@ -87,9 +87,9 @@ def test_a_model_never_overwrites_what_a_person_wrote(library, cat):
     assert library.recaption(image.id).caption == "my cat"
 
 
-def test_a_caption_can_be_handed_back_to_the_model(library, cat):
+def test_a_caption_can_be_handed_back_to_the_model(services, library, cat):
     image = library.add(cat, annotation=Annotation(caption="my cat")).image
-    assert library.update(image.id, Annotation(), recaption=True).caption_source == "model"
+    assert services.teaching.update(image.id, Annotation(), recaption=True).caption_source == "model"
 
 
 def test_a_persons_subject_replaces_the_derived_one(library, cat):
@@ -98,11 +98,11 @@ def test_a_persons_subject_replaces_the_derived_one(library, cat):
     assert described(image) == [("cat", ["ginger"], "user")]
 
 
-def test_a_stale_version_is_refused(library, cat):
+def test_a_stale_version_is_refused(services, library, cat):
     image = library.add(cat).image
-    library.update(image.id, Annotation(caption="newer"), version=image.version)
+    services.teaching.update(image.id, Annotation(caption="newer"), version=image.version)
     with pytest.raises(Changed, match="read it again"):
-        library.update(image.id, Annotation(caption="older"), version=image.version)
+        services.teaching.update(image.id, Annotation(caption="older"), version=image.version)
 
 
 def test_a_deleted_picture_leaves_nothing_behind(library, services, cat):
