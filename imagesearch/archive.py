@@ -26,7 +26,7 @@ from sqlalchemy.engine import make_url
 from imagesearch.config import Settings
 from imagesearch.db import Database, Image
 from imagesearch.errors import ServiceError
-from imagesearch.storage import FolderStorage, sync_folder
+from imagesearch.storage import STAGED, FolderStorage, sync_folder
 
 FORMAT = 1
 DATABASE, MANIFEST = "imagesearch.db", "manifest.json"
@@ -178,21 +178,26 @@ def restore(settings: Settings, source: Path, replace: bool = False,
     with _opened(source) as (archive, manifest):
         place = _sqlite_file(settings.database) if manifest.database else None
         with _free(place, storage, replace) as live:
-            staged = Path(tempfile.mkdtemp(prefix=".restore-", dir=storage.root))
+            staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=storage.root))
             try:
                 with _named_damage(source):
                     _unpack(archive, manifest, staged, progress)
                 hashes = _checked(staged / DATABASE, manifest) if live else None
                 _move_originals(manifest, staged, storage)
-                if live:
-                    with closing(sqlite3.connect(staged / DATABASE)) as copy:
-                        copy.backup(live)  # one transaction: the old rows or the new ones
+                if live and hashes is not None:
+                    _replace(live, staged / DATABASE, storage, hashes)
             finally:
                 shutil.rmtree(staged, ignore_errors=True)
-    if hashes is not None:
-        for sha256 in [s for s in storage if s not in hashes]:
-            storage.delete(sha256)
     return manifest
+
+
+def _replace(live: sqlite3.Connection, database: Path, storage: FolderStorage, hashes: set[str]) -> None:
+    """The old rows or the new ones, in one transaction; then the files go that no row names, while the database is
+    still ours: a service that starts meanwhile could be given one of them again, and lose it."""
+    with closing(sqlite3.connect(database)) as copy:
+        copy.backup(live)
+    for sha256 in [s for s in storage if s not in hashes]:
+        storage.delete(sha256)
 
 
 def content_bytes(source: Path) -> int:

@@ -1,5 +1,6 @@
 """Whether what is stored holds together, and mending it. Safe while a service runs on the same data."""
 import hashlib
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,9 +52,10 @@ class Doctor:
     # ---- files ---------------------------------------------------------------------------------------
 
     def unfinished(self) -> Finding:
-        """Half-written files. A writer whose file is taken away writes it again."""
+        """Half-written files. A writer whose file is taken away writes it again; a restore keeps the database, and us
+        with it, to itself until it is done."""
         seen = _after_a_moment([str(path) for path in self.storage.unfinished()], lambda path: Path(path).exists())
-        return Finding("half-written files of a crash", seen, lambda path: Path(path).unlink(missing_ok=True))
+        return Finding("half-written files of a crash", seen, lambda path: _remove(Path(path)))
 
     def damaged(self, checksums: bool) -> Finding:
         def wrong(sha256: str, size: int) -> bool:
@@ -206,6 +208,14 @@ def _after_a_moment(items: list[str], still: Callable[[str], bool]) -> list[str]
     if items:
         time.sleep(MOMENT_S)
     return [item for item in items if still(item)]
+
+
+def _remove(path: Path) -> None:
+    """A file, or a folder with all that is in it; nothing if there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int | None:

@@ -2,9 +2,12 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
+
+STAGED = ".restore-"  # begins the name of the folder that a restore unpacks into
 
 
 class FolderStorage:
@@ -87,8 +90,8 @@ class FolderStorage:
         os.replace(self.path(sha256), self.root / "damaged" / sha256)
 
     def unfinished(self) -> Iterator[Path]:
-        """Files that a crash left half-written."""
-        return self.root.glob("*/??/.new-*")
+        """Files that a crash left half-written, and folders of a restore that it ended."""
+        return chain(self.root.glob("*/??/.new-*"), self.root.glob(f"{STAGED}*"))
 
     def _thumbnails(self, sha256: str) -> Path:
         return self.root / "thumbnails" / sha256[:2] / sha256

@@ -1,5 +1,7 @@
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 import zipfile
 from contextlib import closing
@@ -15,6 +17,9 @@ from imagesearch.annotations import Annotation
 from imagesearch.archive import BadArchive, InUse, backup, restore
 from imagesearch.bootstrap import build
 from imagesearch.doctor import Doctor
+from imagesearch.storage import FolderStorage
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -35,6 +40,15 @@ def saved(filled, tmp_path) -> Path:
 @pytest.fixture
 def elsewhere(settings, tmp_path):
     return replace(settings, data_dir=tmp_path / "elsewhere")
+
+
+@pytest.fixture
+def occupied(elsewhere, photo):
+    """A data directory that holds another photo."""
+    services = build(elsewhere)
+    services.library.add(photo("coffee.png"), "cup.png", Annotation("a cup"))
+    services.database.engine.dispose()
+    return elsewhere
 
 
 def contents(settings) -> dict[str, tuple]:
@@ -60,15 +74,12 @@ def test_only_its_owner_may_read_a_backup(saved):
     assert saved.stat().st_mode & 0o077 == 0
 
 
-def test_data_that_are_there_are_replaced_only_when_that_is_asked_for(saved, elsewhere, photo):
-    services = build(elsewhere)
-    other = services.library.add(photo("coffee.png"), annotation=Annotation("a cup")).image
-    services.database.engine.dispose()
+def test_data_that_are_there_are_replaced_only_when_that_is_asked_for(saved, occupied):
     with pytest.raises(InUse, match="holds data already"):
-        restore(elsewhere, saved)
-    assert list(contents(elsewhere)) == [other.id]
-    restore(elsewhere, saved, replace=True)
-    assert sorted(content[0] for content in contents(elsewhere).values()) == ["cat.png", "rocket.jpg"]
+        restore(occupied, saved)
+    assert [content[0] for content in contents(occupied).values()] == ["cup.png"]
+    restore(occupied, saved, replace=True)
+    assert sorted(content[0] for content in contents(occupied).values()) == ["cat.png", "rocket.jpg"]
 
 
 def test_a_running_service_is_in_the_way(saved, filled, settings):
@@ -77,16 +88,43 @@ def test_a_running_service_is_in_the_way(saved, filled, settings):
     assert filled.library.count() == 2
 
 
-def test_a_service_that_starts_during_a_restore_does_not_get_hold_of_the_data(saved, elsewhere):
-    def start(_: int) -> None:
-        with closing(sqlite3.connect(elsewhere.data_dir / "imagesearch.db", timeout=0)) as other, \
-             pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("PRAGMA journal_mode=WAL").fetchone()
-        starts.append(1)
+def start(settings) -> None:
+    """What a service does first, in vain."""
+    with closing(sqlite3.connect(settings.data_dir / "imagesearch.db", timeout=0)) as other, \
+         pytest.raises(sqlite3.OperationalError, match="locked"):
+        other.execute("PRAGMA journal_mode=WAL").fetchone()
 
+
+def test_a_service_that_starts_during_a_restore_does_not_get_hold_of_the_data(saved, elsewhere):
     starts = []
-    restore(elsewhere, saved, progress=start)
+    restore(elsewhere, saved, progress=lambda _: starts.append(start(elsewhere)))
     assert starts
+
+
+def test_nor_while_the_old_files_are_swept(saved, occupied, monkeypatch):
+    def swept(storage, sha256):
+        starts.append(start(occupied))
+        delete(storage, sha256)
+
+    starts, delete = [], FolderStorage.delete
+    monkeypatch.setattr(FolderStorage, "delete", swept)
+    restore(occupied, saved, replace=True)
+    assert starts
+
+
+def test_a_crash_before_the_old_files_are_swept_leaves_them_to_the_doctor(saved, occupied):
+    code = ("import os, sys; from pathlib import Path; from imagesearch import archive, config\n"
+            "archive.FolderStorage.delete = lambda *_: os._exit(9)\n"
+            "archive.restore(config.Settings(data_dir=Path(sys.argv[1])), Path(sys.argv[2]), replace=True)")
+    assert subprocess.run([sys.executable, "-c", code, occupied.data_dir, saved], cwd=ROOT).returncode == 9
+    services = build(occupied)
+    for finding in Doctor(services.library).examine():
+        for item in finding.items:
+            finding.mend(item)
+    services.database.engine.dispose()
+    assert sorted(content[0] for content in contents(occupied).values()) == ["cat.png", "rocket.jpg"]
+    assert len(list(services.storage)) == 2
+    assert not list(occupied.data_dir.glob(".restore-*"))
 
 
 def test_what_is_no_database_is_in_the_way_of_a_restore(saved, elsewhere):
