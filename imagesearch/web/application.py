@@ -29,7 +29,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     services = services or build(settings or Settings.from_environment())
     app = openapi.create(services.settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.config.update(LOG_LEVEL=services.settings.log_level, MAX_CONTENT_LENGTH=largest_body(services.settings))
+    app.config.update(LOG_LEVEL=services.settings.log_level,
+                      MAX_CONTENT_LENGTH=largest_body(services.settings, services.settings.max_files))
     logs.init_app(app)
     safety.init_app(app)
     compression.init_app(app)

@@ -22,10 +22,9 @@ MOST_TEXTS = 20  # parts beside the files
 LARGEST_BODY = 512 * 2**20  # bytes; several clients at once must not fill the disk
 
 
-def largest_body(settings: Settings) -> int:
+def largest_body(settings: Settings, files: int) -> int:
     """All files at their limit, within reason, and one at the least; a MiB for the texts and the boundaries."""
-    files = min(settings.max_files * settings.max_upload_bytes, LARGEST_BODY)
-    return max(files, settings.max_upload_bytes) + 2**20
+    return max(min(files * settings.max_upload_bytes, LARGEST_BODY), settings.max_upload_bytes) + 2**20
 
 
 class CappedFile(SpooledTemporaryFile[bytes]):
@@ -43,14 +42,15 @@ class CappedFile(SpooledTemporaryFile[bytes]):
 
 
 @contextmanager
-def form(request: Request, settings: Settings, files: Sequence[str], texts: Sequence[str] = ()) -> Iterator["Form"]:
-    """The body's parts, while their files are open; only those names are taken.
+def form(request: Request, settings: Settings, most: int, files: Sequence[str],
+         texts: Sequence[str] = ()) -> Iterator["Form"]:
+    """The body's parts, while their files are open; only those names are taken, and at most so many files.
 
     Raises BadRequest, UnsupportedMediaType, TooLarge, Invalid.
     """
     opened: list[CappedFile] = []
     try:
-        yield Form(settings, *_parsed(request, settings, opened), files, texts)
+        yield Form(settings, *_parsed(request, settings, most, opened), most, files, texts)
     finally:
         for file in opened:
             file.close()
@@ -60,8 +60,8 @@ class Form:
     """The parts of a body."""
 
     def __init__(self, settings: Settings, given_texts: MultiDict[str, str], given_files: MultiDict[str, FileStorage],
-                 files: Sequence[str], texts: Sequence[str]):
-        self._settings, self._names = settings, files
+                 most: int, files: Sequence[str], texts: Sequence[str]):
+        self._settings, self._most, self._names = settings, most, files
         self._texts, self._files = given_texts, given_files
         for name in self._files:
             if name not in files:
@@ -70,13 +70,13 @@ class Form:
             if name not in texts:
                 _refuse(name, [*files, *texts], "must be a file: send it with a filename")
 
-    def files(self, most: int) -> list[FileStorage]:
+    def files(self) -> list[FileStorage]:
         """In the order of the parts. Raises Invalid where there is none."""
         found = [f for name in self._names for f in self._files.getlist(name) if f.filename or _length(f)]
         if not found:
             raise Invalid("is required: a part with a picture and its filename", self._names[0])
-        if len(found) > most:
-            raise TooLarge(f"there are {len(found)} files; at most {most} are taken at once", self._names[0])
+        if len(found) > self._most:
+            raise TooLarge(f"there are {len(found)} files; at most {self._most} are taken at once", self._names[0])
         return found
 
     def text(self, name: str) -> str | None:
@@ -110,7 +110,7 @@ class Form:
         return file.read()
 
 
-def _parsed(request: Request, settings: Settings,
+def _parsed(request: Request, settings: Settings, most: int,
             opened: list[CappedFile]) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType(f"send multipart/form-data, not {request.mimetype or 'a body without Content-Type'}")
@@ -118,16 +118,18 @@ def _parsed(request: Request, settings: Settings,
         opened.append(CappedFile(settings.max_upload_bytes))
         return opened[-1]
 
-    parser = FormDataParser(open_file, LONGEST_TEXT, silent=False, max_form_parts=settings.max_files + MOST_TEXTS)
+    # one more than are taken, so that a file over its limit is told that limit
+    limit = request.max_content_length = largest_body(settings, min(most + 1, settings.max_files))
+    parser = FormDataParser(open_file, LONGEST_TEXT, silent=False, max_form_parts=most + MOST_TEXTS)
     try:
         with waiting_for_the_client():
             _, texts, files = parser.parse(
                 request.stream, request.mimetype, request.content_length, request.mimetype_params)
     except RequestEntityTooLarge:
-        if request.content_length is not None and request.content_length > largest_body(settings):
+        if request.content_length is not None and request.content_length > limit:
             raise
-        raise TooLarge(f"the body has more than {largest_body(settings):,} bytes, more than {settings.max_files} files "
-                       f"(MAX_FILES) or a text part of more than {LONGEST_TEXT:,} bytes", "body") from None
+        raise TooLarge(f"the body has more than {limit:,} bytes, more than {most + MOST_TEXTS} parts or a text part of "
+                       f"more than {LONGEST_TEXT:,} bytes", "body") from None
     return texts, files
 
 

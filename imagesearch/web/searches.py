@@ -52,8 +52,8 @@ def search_by_image(query: schemas.CutQuery) -> Response:
     The pictures most like the one sent, which is not stored. `score` is the cosine similarity. To go on, send the
     picture again to `next`.
     """
-    with form(request, services().settings, FILES) as parts:
-        data = parts.data(parts.files(1)[0])
+    with form(request, services().settings, 1, FILES) as parts:
+        data = parts.data(parts.files()[0])
     return _answer(services().search.by_image(data, query.filters(), query.cut()))
 
 

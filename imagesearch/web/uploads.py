@@ -31,9 +31,10 @@ def upload() -> Response:
     The same bytes again give the record that exists, with the caption, tags or characteristics given now applied to
     it. What is given holds of every file of the request. Of several files each succeeds or fails on its own.
     """
-    with form(request, services().settings, FILES, TEXTS) as parts:
+    settings = services().settings
+    with form(request, settings, settings.max_files, FILES, TEXTS) as parts:
         annotation = _annotation(parts)
-        files = parts.files(services().settings.max_files)
+        files = parts.files()
         wait = "respond-async" not in _preferences()
         if len(files) > 1:
             added = services().library.add_each(

@@ -84,6 +84,8 @@ REQUESTS = [
                  id="a part that the route does not know"),
     pytest.param({"path": "/similar", **form({"image": [part(SMALL), part(SMALL)]})}, 413, "image", ["2", "1"],
                  id="two files to compare with"),
+    pytest.param({"path": "/similar", **form({"image": [part(SMALL) for _ in range(22)]})}, 413, "body", ["21 parts"],
+                 id="twenty-two files to compare with"),
 ]
 
 
@@ -233,11 +235,12 @@ def test_no_body_whatever_is_a_fault_of_the_service(app, pieces, end):
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_so(small_client, announced):
-    sent = form({"image": [part(bytes(900_000)) for _ in range(6)]})
+@pytest.mark.parametrize(("path", "files", "limit"), [("/upload", 6, "4,048,576"), ("/similar", 4, "3,048,576")])
+def test_a_body_over_the_limit_is_refused_whether_or_not_it_says_so(small_client, path, files, limit, announced):
+    sent = form({"image": [part(bytes(900_000)) for _ in range(files)]})
     chunked = {} if announced else {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
-    refused(small_client.post("/upload", input_stream=io.BytesIO(sent["data"]), content_type=sent["content_type"],
-                              environ_overrides=chunked), 413, "body", "4,048,576")
+    refused(small_client.post(path, input_stream=io.BytesIO(sent["data"]), content_type=sent["content_type"],
+                              environ_overrides=chunked), 413, "body", limit)
 
 
 def test_an_error_page_is_html_only_for_a_browser_that_asked_for_it(client):
