@@ -30,7 +30,7 @@ from imagesearch.storage import STAGED, FolderStorage, sync_folder
 
 FORMAT = 1
 DATABASE, MANIFEST = "imagesearch.db", "manifest.json"
-LARGEST_MANIFEST = 2**30  # bytes; ten million images have a tenth more
+LARGEST_MANIFEST = 2**32  # bytes; an image takes 171, or 188 in older archives: at least 22 million
 PIECE = 2**20
 _ORIGINAL = re.compile(r"originals/[0-9a-f]{64}")
 
@@ -112,7 +112,7 @@ def _write(archive: zipfile.ZipFile, database: Database, storage: FolderStorage,
         _leave_out(snapshot, set(gone) - set(manifest.lost))
         with open(snapshot, "rb") as source:
             _add(archive, manifest, DATABASE, source, progress, zipfile.ZIP_DEFLATED)
-    archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1), zipfile.ZIP_DEFLATED)
+    archive.writestr(MANIFEST, json.dumps(asdict(manifest), separators=(",", ":")), zipfile.ZIP_DEFLATED)
     return manifest
 
 

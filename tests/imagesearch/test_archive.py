@@ -200,7 +200,18 @@ def test_lost_and_damaged_originals_are_told_and_their_rows_saved(filled, elsewh
 
 # ---- archives that are not what they say --------------------------------------------------------------
 
-def rewritten(source: Path, target: Path, change) -> Path:
+def test_the_manifest_of_ten_million_images_is_not_too_large(saved):
+    with zipfile.ZipFile(saved) as opened:
+        manifest = opened.getinfo("manifest.json").file_size
+    assert manifest / 2 * 10_000_000 < archive.LARGEST_MANIFEST  # two images share what is there but once
+
+
+def test_an_older_backup_is_restored_too(saved, elsewhere, settings, tmp_path):
+    restore(elsewhere, rewritten(saved, tmp_path / "older.zip", lambda *_: None, indent=1))
+    assert contents(elsewhere) == contents(settings)
+
+
+def rewritten(source: Path, target: Path, change, indent=None) -> Path:
     """The archive with `change` done to its dictionary of entries and to its manifest."""
     with zipfile.ZipFile(source) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
@@ -209,7 +220,7 @@ def rewritten(source: Path, target: Path, change) -> Path:
     with zipfile.ZipFile(target, "w") as archive:
         for name, data in entries.items():
             archive.writestr(name, data)
-        archive.writestr("manifest.json", json.dumps(manifest))
+        archive.writestr("manifest.json", json.dumps(manifest, indent=indent))
     return target
 
 
