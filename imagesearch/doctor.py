@@ -2,6 +2,7 @@
 import hashlib
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,9 @@ class Doctor:
         """
         checks: list[Callable[[], Finding]] = [
             self.unsound_database, self.unfinished, lambda: self.damaged(checksums), self.orphans,
-            self.stray_thumbnails, lambda: self.lost(forget_lost), lambda: self.undescribed("failed"),
-            lambda: self.undescribed("pending"), self.odd_vectors, self.without_vectors, self.unsound_words,
-            self.stray_words, self.stale_words, self.retired_vectors]
+            self.stray_thumbnails, self.spoken_twice, lambda: self.lost(forget_lost),
+            lambda: self.undescribed("failed"), lambda: self.undescribed("pending"), self.odd_vectors,
+            self.without_vectors, self.unsound_words, self.stray_words, self.stale_words, self.retired_vectors]
         for check in checks:
             if (finding := check()).items:
                 yield finding
@@ -83,8 +84,15 @@ class Doctor:
         thumbnails = [(path, size) for path in self.storage.thumbnails() if (size := _size(path)) is not None]
         known = self._hashes()
         strays = [str(path) for path, size in thumbnails if not size or path.name[:64] not in known]
-        return Finding("thumbnails that are empty or of no image", strays,
+        return Finding("thumbnails and sounds that are empty or of no image", strays,
                        lambda path: Path(path).unlink(missing_ok=True))
+
+    def spoken_twice(self) -> Finding:
+        """Sounds of a picture that has several: only of the present caption is one of use, and it is soon made anew."""
+        spoken = list(self.storage.speeches())
+        times = Counter(path.name[:64] for path in spoken)
+        return Finding("captions spoken in several ways", [str(path) for path in spoken if times[path.name[:64]] > 1],
+                       lambda path: Path(path).unlink(missing_ok=True), serious=False)
 
     def lost(self, forget: bool) -> Finding:
         with self.database.read() as session:

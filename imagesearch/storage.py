@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 
 STAGED = ".restore-"  # begins the name of the folder that a restore unpacks into
+SPOKEN = "spoken-"
 
 
 class FolderStorage:
@@ -75,6 +76,22 @@ class FolderStorage:
         if not self.exists(sha256):
             path.unlink(missing_ok=True)
         return path
+
+    def speech(self, sha256: str, key: str) -> Path:
+        """Where the caption is as sound, or would be; `key` stands for its words and its voice."""
+        return self.derived(sha256, f"{SPOKEN}{key}.wav")
+
+    def put_speech(self, sha256: str, key: str, data: bytes) -> Path:
+        """In the place of what was spoken of that picture before."""
+        path = self.put_derived(sha256, f"{SPOKEN}{key}.wav", data)
+        for other in path.parent.glob(f"{sha256}-{SPOKEN}*"):
+            if other != path:
+                other.unlink(missing_ok=True)
+        return path
+
+    def speeches(self) -> Iterator[Path]:
+        """Every caption as sound; its name begins with the hash of its original."""
+        return (self.root / "thumbnails").glob(f"??/*-{SPOKEN}*")
 
     def __iter__(self) -> Iterator[str]:
         """The hash of every stored original."""

@@ -25,23 +25,23 @@ def get_audio(path: schemas.ImagePath) -> Response:
     image = services().library.get(path.id)
     if not image.caption:
         raise NotFound(f"image {image.id} has no caption yet to be spoken; its status is {image.status}", "caption")
-    name = _name(image)
-    file = services().storage.derived(image.sha256, name)
+    key = _key(image)
+    file = services().storage.speech(image.sha256, key)
     if not file.exists():
         settings = services().settings
-        services().storage.put_derived(image.sha256, name, speak(image.caption, settings.speech_voice,
-                                                                 settings.speech_speed))
+        services().storage.put_speech(image.sha256, key, speak(image.caption, settings.speech_voice,
+                                                               settings.speech_speed))
     keep_one_range()
     try:
-        answer = send_file(file, "audio/wav", etag=f"{image.sha256[:16]}-{name}")
+        answer = send_file(file, "audio/wav", etag=f"{image.sha256[:16]}-{key}")
     except FileNotFoundError:
-        raise NotFound(f"image {image.id} has just been deleted") from None
+        raise NotFound(f"image {image.id} has just been deleted, or given another caption") from None
     answer.headers["Cache-Control"] = "private, no-cache"  # the caption may be changed
     return answer
 
 
-def _name(image: Record) -> str:
+def _key(image: Record) -> str:
     """Another caption, voice or speed is another file."""
     settings = services().settings
     spoken = f"{settings.speech_voice}\n{settings.speech_speed}\n{image.caption}"
-    return f"spoken-{hashlib.sha256(spoken.encode()).hexdigest()[:16]}.wav"
+    return hashlib.sha256(spoken.encode()).hexdigest()[:16]

@@ -58,10 +58,22 @@ def test_files_of_no_image_are_swept(library):
     (library.storage.root / "originals" / "ab" / ".new-x").write_bytes(b"half")
     assert {trouble: len(items) for trouble, items in findings(library).items()} == {
         "half-written files of a crash": 1, "files that no image uses": 1,
-        "thumbnails that are empty or of no image": 2}
+        "thumbnails and sounds that are empty or of no image": 2}
     repair(library)
     assert findings(library) == {}
     assert len(list(library.storage)) == 2
+
+
+def test_sounds_of_no_image_and_of_captions_that_were_changed_are_swept(library):
+    cat, rocket = of(library, "cat.png").sha256, of(library, "rocket.jpg").sha256
+    for sha256, key in (("cd" * 32, "1"), (cat, "1"), (cat, "2")):  # as they were once written
+        library.storage.speech(sha256, key).parent.mkdir(exist_ok=True)
+        library.storage.speech(sha256, key).write_bytes(b"sound")
+    kept = library.storage.put_speech(rocket, "1", b"sound")
+    assert {trouble: len(items) for trouble, items in findings(library).items()} == {
+        "thumbnails and sounds that are empty or of no image": 1, "captions spoken in several ways": 2}
+    repair(library)
+    assert list(library.storage.speeches()) == [kept]
 
 
 def test_a_file_that_an_upload_has_just_named_is_not_swept(library, photo):

@@ -27,13 +27,14 @@ def test_a_part_can_be_asked_for_and_what_is_known_is_not_sent_again(client):
     assert fetched(client, url).data == whole.data  # kept, not spoken anew
 
 
-def test_another_caption_is_another_sound(client):
+def test_another_caption_is_another_sound_in_the_place_of_the_first(client, services):
     image = stored(client, SMALL, caption="four squares")
     before = fetched(client, image["audio_url"])
     client.patch(image["url"], json={"caption": "many more than four squares of several colours"})
     after = fetched(client, image["audio_url"])
     assert after.headers["ETag"] != before.headers["ETag"]
     assert len(after.data) > len(before.data)
+    assert [path.read_bytes() for path in services.storage.speeches()] == [after.data]
 
 
 def test_without_a_caption_there_is_nothing_to_hear(client, monkeypatch):
