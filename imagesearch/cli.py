@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
+from sqlalchemy.exc import OperationalError
 from tqdm import tqdm
 
 from captioning.registry import ModelDamaged, ModelMissing
@@ -53,8 +54,15 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (ServiceError, ModelMissing, ModelDamaged) as error:
             raise click.ClickException(str(error)) from error
+        except OperationalError as error:
+            raise click.ClickException(_unusable(error)) from error
         except OSError as error:
             raise click.ClickException(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from error
+
+
+def _unusable(error: OperationalError) -> str:
+    said = f"the database cannot be used: {error.orig}"
+    return said + "; another process is writing to it. Try again when it is done" * ("locked" in said)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -218,6 +218,21 @@ def test_a_setting_that_makes_no_sense_is_told_in_a_line():
     assert (result.exit_code, result.output) == (1, "Error: PORT='none': must be a whole number of at least 1\n")
 
 
+def test_a_database_that_another_process_holds_is_told_in_a_line(run, services, monkeypatch):
+    monkeypatch.setattr("imagesearch.db.BUSY_TIMEOUT_MS", 1)
+    with services.database.write():
+        refused = run("keys", "create", "laptop")
+    assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)
+    assert "database is locked; another process is writing to it" in refused.output
+
+
+def test_a_database_that_cannot_be_opened_is_told_in_a_line(run, tmp_path):
+    (tmp_path / "new" / "imagesearch.db").mkdir(parents=True)
+    refused = run("keys", "list", data=tmp_path / "new")
+    assert (refused.exit_code, refused.output) == (
+        1, "Error: the database cannot be used: unable to open database file\n")
+
+
 # ---- another process, and its end ---------------------------------------------------------------------
 
 @pytest.fixture
