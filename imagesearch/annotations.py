@@ -48,7 +48,7 @@ def checked(annotation: Annotation) -> Annotation:
 def _subjects(characteristics: Sequence[Subject]) -> list[Subject]:
     if len(characteristics) > MOST_VALUES:
         raise Invalid(f"{len(characteristics)} characteristics; at most {MOST_VALUES}", "characteristics")
-    return [Subject(_text(s.subject, f"characteristics.{i}.subject", LONGEST_VALUE),
+    return [Subject(_value(s.subject, f"characteristics.{i}.subject"),
                     _values(s.subject_colours, f"characteristics.{i}.subject_colours"),
                     _values(s.subject_actions, f"characteristics.{i}.subject_actions"), s.derived)
             for i, s in enumerate(characteristics)]
@@ -59,9 +59,16 @@ def _values(values: Sequence[str], where: str) -> list[str]:
         raise Invalid(f"{len(values)} entries; at most {MOST_VALUES}", where)
     kept: dict[str, str] = {}
     for value in values:
-        text = _text(value, where, LONGEST_VALUE)
-        kept.setdefault(key(text) or text, text)
+        text = _value(value, where)
+        kept.setdefault(key(text), text)
     return list(kept.values())
+
+
+def _value(value: str, where: str) -> str:
+    text = _text(value, where, LONGEST_VALUE)
+    if not key(text):  # all such would be one and the same
+        raise Invalid(f"{text[:40]!r} holds no word or emoji to be found by", where)
+    return text
 
 
 def _text(value: str, where: str, longest: int) -> str:

@@ -97,7 +97,8 @@ class _Given(BaseModel):
 
 
 class GivenCharacteristic(_Given):
-    """One subject of the picture, with the colours and actions that hold of it."""
+    """One subject of the picture, with the colours and actions that hold of it. Each needs a letter, a digit or an
+    emoji: `!!!` is refused."""
 
     subject: str = Field(max_length=LONGEST_VALUE, examples=["dog"])
     subject_colours: list[str] | None = Field(None, max_length=MOST_VALUES, examples=[["brown"]])
@@ -110,7 +111,7 @@ class GivenCharacteristic(_Given):
 
 
 class GivenTag(_Given):
-    """Its name alone will do."""
+    """Its name alone will do. It needs a letter, a digit or an emoji: `!!!` is refused."""
 
     name: str = Field(max_length=LONGEST_VALUE, examples=["dog"])
     source: Literal["user", "model"] = Field("user", description="As the service gave it; a new one is the user's.")
@@ -152,7 +153,7 @@ class ImagePatch(_Given):
 
 
 class Feedback(_Given):
-    """`tag` with `correct`, or `add` and `remove`."""
+    """`tag` with `correct`, or `add` and `remove`. A tag needs a letter, a digit or an emoji: `!!!` is refused."""
 
     tag: str | None = Field(None, min_length=1, max_length=LONGEST_VALUE, examples=["dog"])
     correct: bool | None = None
@@ -204,7 +205,8 @@ class UploadForm(BaseModel):
     characteristics: str = Field("", description="JSON: a list of `GivenCharacteristic`.",
                                  json_schema_extra={"contentMediaType": "application/json"},
                                  examples=['[{"subject": "dog", "subject_colours": ["brown"]}]'])
-    tags: str = Field("", description="Separated by commas.", examples=["dog, garden"])
+    tags: str = Field("", description="Separated by commas. Each needs a letter, a digit or an emoji.",
+                      examples=["dog, garden"])
 
 
 class QueryForm(BaseModel):
