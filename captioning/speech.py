@@ -18,7 +18,6 @@ from captioning import lexicon as lex
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|'s\b|\d+|[.,;:!?\"()]")
 _QUOTED = re.compile(r'"[^"]{0,120}"|“[^”]{0,120}”')
 _VOWELS = frozenset("aeiou")
-_NOUNLIKE = frozenset("JCNM")
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +291,7 @@ def _unseen_verb(word: str, following: str, previous: Token, clause: _Clause) ->
         if previous.tag in "NB" and (ends or following in lex.PREPOSITIONS):
             return Token(word, "V", _guess_base(word[:-2]), "ed")
         return Token(word, "J", word)
-    if not word.endswith("s") or word.endswith("ss") or clause.finite or clause.any_verb or not ends:
+    if word == "s" or not word.endswith("s") or word.endswith("ss") or clause.finite or clause.any_verb or not ends:
         return None
     if previous.tag == "N" and previous.form == "singular" and animate(previous.lemma):
         return Token(word, "V", _third_person_base(word), "s")
