@@ -99,8 +99,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, bytes | None]]:
 
 def vectors_of(encoder: Encoder, examples: Sequence[Example], cache: Path, threads: int) -> np.ndarray:
     """(N, D) pooled vectors, from the cache where these pictures were seen by this encoder."""
-    names = hashlib.sha256(" ".join(example.path for example in examples).encode()).hexdigest()[:12]
-    path = cache / f"{encoder.name}-{encoder.card.version}-pooled" / f"{names}.npy"
+    path = cache / f"{encoder.name}-{encoder.card.version}-pooled" / f"{_digest(examples)}.npy"
     if path.exists():
         return np.asarray(np.load(path))
     rows: list[np.ndarray] = []
@@ -116,6 +115,14 @@ def vectors_of(encoder: Encoder, examples: Sequence[Example], cache: Path, threa
         np.save(file, found)
     temporary.replace(path)
     return found
+
+
+def _digest(examples: Sequence[Example]) -> str:
+    """Of the bytes: `train/n01/0.jpeg` is in many a data set."""
+    whole = hashlib.sha256()
+    for example in examples:
+        whole.update(hashlib.sha256(example.data).digest())
+    return whole.hexdigest()[:12]
 
 
 def _picture(example: Example) -> Image.Image:

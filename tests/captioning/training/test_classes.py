@@ -8,7 +8,8 @@ from PIL import Image
 
 from captioning import registry
 from captioning.training import taggers
-from captioning.training.classes import Example, accuracy, read_classes
+from captioning.training.classes import Example, accuracy, read_classes, vectors_of
+from tests.captioning.pictures import quarters, saved
 from tests.captioning.test_bayes import ENCODER, photos
 
 
@@ -54,6 +55,14 @@ def test_a_class_that_cannot_be_learnt_is_named(folder: Path) -> None:
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected train/CLASS"):
         read_classes(tmp_path)
+
+
+def test_another_data_set_with_the_same_names_gets_its_own_vectors(tmp_path: Path) -> None:
+    encoder = registry.load("vgg16")
+    one, other = ([Example("train/n01/0.jpeg", "n01", saved(quarters().rotate(turn), "PNG"))] for turn in (0, 180))
+    first, second = (vectors_of(encoder, examples, tmp_path, 1) for examples in (one, other))
+    assert not np.allclose(first, second)
+    assert np.array_equal(vectors_of(encoder, one, tmp_path, 1), first)
 
 
 @pytest.mark.parametrize("version", ["00000000", registry.card("vgg16").version])
