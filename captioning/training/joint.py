@@ -105,12 +105,12 @@ class PairBatches(CaptionBatches):
 
     def __getitem__(self, k):
         (maps, _), words, weights = super().__getitem__(k)
-        words = self._shortened(np.where(weights > 0, words, PAD))
+        words = self._shortened(np.where(weights > 0, words, PAD), k)
         own = np.repeat(np.eye(len(maps), dtype="float32"), words.shape[1], 1)
         return (maps, words), own
 
-    def _shortened(self, words: np.ndarray) -> np.ndarray:
-        rng, out = np.random.default_rng((self.seed, self.epoch, 7)), np.zeros_like(words)
+    def _shortened(self, words: np.ndarray, k: int) -> np.ndarray:
+        rng, out = np.random.default_rng((self.seed, self.epoch, k, 7)), np.zeros_like(words)
         for index in np.ndindex(words.shape[:2]):
             ids = words[index][words[index] > 3]
             if self.spans and len(ids) > 3 and rng.random() < self.spans:

@@ -62,3 +62,11 @@ def test_texts_of_a_batch_are_thinned_but_never_emptied():
     assert counts.mean() < 0.8 * 5.4  # five or six words a caption
     assert own.shape == (8, 40)
     assert (own.sum(1) == 5).all()
+
+
+def test_each_batch_of_an_epoch_is_thinned_in_its_own_way():
+    ids = captions.encoded([[CAPTIONS[0]] * 5] * 8, VOCABULARY, 8)
+    batches = joint.PairBatches([maps()], ids, batch=4, thin=0.5)
+    one, other, again = (batches[k][0][1] for k in (0, 1, 0))
+    assert not np.array_equal(one, other)
+    assert np.array_equal(one, again)
