@@ -48,7 +48,10 @@ def mixed(large, small, rng, share):
 
 
 class Batches:
-    """Endless batches from worker threads: student pictures, and what the teacher says of the same crops."""
+    """Endless batches from worker threads: student pictures, and what the teacher says of the same crops.
+
+    `next` raises what went wrong in a worker.
+    """
 
     def __init__(self, photos, extra, teacher, size, batch, extra_share, mix, workers=1):
         self.photos, self.extra, self.teacher, self.size, self.batch = photos, extra, teacher, size, batch
@@ -59,8 +62,11 @@ class Batches:
 
     def _work(self):
         rng = np.random.default_rng()
-        while True:
-            self.queue.put(self._make(rng))
+        try:
+            while True:
+                self.queue.put(self._make(rng))
+        except Exception as error:
+            self.queue.put(error)
 
     def _make(self, rng):
         views = []
@@ -71,4 +77,6 @@ class Batches:
         return normalised(small), self.teacher.maps(large)
 
     def __next__(self):
-        return self.queue.get()
+        if isinstance(batch := self.queue.get(), Exception):
+            raise batch
+        return batch

@@ -95,3 +95,14 @@ def test_two_sizes_show_the_same_crop():
     assert small.shape == (112, 112, 3)
     halved = large.reshape(112, 2, 112, 2, 3).mean((1, 3))
     assert np.abs(halved - small).mean() < 4
+
+
+class Failing:
+    def maps(self, pictures):
+        raise MemoryError(f"no room for {len(pictures)} pictures")
+
+
+def test_what_goes_wrong_in_a_worker_ends_the_training():
+    batches = views.Batches([np.asarray(free_photos()[0])], [], Failing(), 32, 2, 0, 0)
+    with pytest.raises(MemoryError, match="no room for 2 pictures"):
+        next(batches)
