@@ -3,8 +3,10 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from imagesearch.config import Settings
+from imagesearch.db import Image
 from imagesearch.web import auth
 from tests.captioning.pictures import quarters, saved
 from tests.conftest import serving
@@ -34,6 +36,15 @@ def test_the_page_holds_the_newest_pictures_and_no_script_of_its_own(client):
     assert re.findall(r"<script(?![^>]* src=)(?![^>]*application/json)", text) == []
     assert re.findall(r'\s(?:style|on\w+)="', text) == []
     assert "unsafe" not in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(("status", "words"), [
+    ("failed", "could not be described"), ("pending", "not described yet")])
+def test_a_picture_without_a_caption_says_why(client, services, status, words):
+    stored(client, SMALL)
+    with services.database.write() as session:
+        session.execute(update(Image).values(caption=None, status=status))
+    assert f'<p class="caption">{words}</p>' in client.get("/").get_data(as_text=True)
 
 
 def test_the_page_asks_no_other_host(client):

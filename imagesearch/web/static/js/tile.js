@@ -1,20 +1,23 @@
 import {el, icon} from "./dom.js";
 import {marked, why} from "./match.js";
 
-export const WORDLESS = "not described yet";
-
 /** Addresses and true widths of a picture's thumbnails, as an <img> takes them. */
 export function srcset(image, sizes) {
   const across = Math.min(1, image.width / image.height);
   return sizes.map((size) => `${image.thumbnail_url}?size=${size} ${Math.round(size * across)}w`).join(", ");
 }
 
+/** What it shows, or why that is not said. */
+export function caption(image) {
+  return image.caption ?? (image.status === "failed" ? "could not be described" : "not described yet");
+}
+
 /** A picture of the grid, as tile.html sends the first ones; scored ones say why they were found. */
 export function tile({image, score, matched}, position, total) {
   const across = Math.max(1, image.width / image.height); // the cell is square, and filled
-  const caption = image.caption ?? (image.status === "failed" ? "could not be described" : WORDLESS);
+  const words = caption(image);
   const photo = el("img", {
-    alt: caption, width: image.width, height: image.height, decoding: "async",
+    alt: words, width: image.width, height: image.height, decoding: "async",
     sizes: `(max-width: 600px) ${Math.round(50 * across)}vw, ${Math.round(240 * across)}px`,
     srcset: srcset(image, [320, 640]), src: `${image.thumbnail_url}?size=320`,
   });
@@ -23,8 +26,8 @@ export function tile({image, score, matched}, position, total) {
   return el("li", {class: "tile", "data-id": image.id, "aria-posinset": position + 1, "aria-setsize": total},
     open,
     el("button", {type: "button", class: "plain more-like", title: "More like this",
-      "aria-label": `More like this: ${caption}`}, icon("like")),
-    el("p", {class: "caption"}, marked(caption, matched?.words ?? [])),
+      "aria-label": `More like this: ${words}`}, icon("like")),
+    el("p", {class: "caption"}, marked(words, matched?.words ?? [])),
     score !== undefined && el("p", {class: "why"}, why({image, score, matched})));
 }
 

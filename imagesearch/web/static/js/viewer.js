@@ -1,7 +1,7 @@
 import {writing} from "./box.js";
 import {details} from "./details.js";
 import {find} from "./dom.js";
-import {WORDLESS} from "./tile.js";
+import {caption} from "./tile.js";
 import {Zoom} from "./zoom.js";
 
 const SHOWN = new Set(["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]); // formats that browsers show themselves
@@ -58,7 +58,7 @@ export class Viewer {
     this.zoom.place(1, 0, 0);
     this.sharp = false;
     Object.assign(this.photo, {
-      alt: image.caption ?? WORDLESS, width: image.width, height: image.height, src: `${image.thumbnail_url}?size=320`,
+      alt: caption(image), width: image.width, height: image.height, src: `${image.thumbnail_url}?size=320`,
     });
     this.photo.style.maxWidth = `min(100%, ${MAGNIFIED * image.width}px)`;
     this.photo.style.maxHeight = `min(100%, ${MAGNIFIED * image.height}px)`;
