@@ -100,6 +100,34 @@ def test_dark_is_dark_and_light_is_light(stocked, open_page: Open):
     assert paper("dark") < 100 < 700 < paper("light")
 
 
+def held(page: Page) -> list[str]:
+    """The names of the thumbnails that the worker keeps, the oldest first."""
+    urls = page.evaluate("caches.open('thumbnails').then((cache) => cache.keys())"
+                         ".then((all) => all.map((request) => request.url))")
+    return [url.split("/images/")[1] for url in urls]
+
+
+def test_a_worker_just_started_lets_go_of_the_oldest_thumbnails_beyond_two_thousand(stocked, open_page: Open):
+    page = ready(open_page(stocked[1], service_workers="allow"))
+    page.evaluate("""async () => {
+        await navigator.serviceWorker.ready;
+        await caches.delete("thumbnails");
+        const cache = await caches.open("thumbnails");
+        for (let n = 0; n < 2100; n++) await cache.put(`/images/${n}/thumbnail`, new Response("small"));
+    }""")
+    browser = page.context.new_cdp_session(page)
+    browser.send("ServiceWorker.enable")
+    browser.send("ServiceWorker.stopAllWorkers")
+    ready(page.reload() and page)  # which shows five more
+    for _ in range(100):
+        if len(names := held(page)) <= 2005:
+            break
+        page.wait_for_timeout(50)
+    assert 2000 <= len(names) <= 2005
+    assert names[0] != "0/thumbnail"
+    assert "2099/thumbnail" in names
+
+
 def test_without_the_service_the_installed_page_still_opens(stocked, open_page: Open):
     page = ready(open_page(stocked[1], service_workers="allow"))
     page.evaluate("navigator.serviceWorker.ready.then(() => null)")

@@ -25,20 +25,21 @@ addEventListener("fetch", (event) => {
 });
 
 /** Thumbnails never change under their address. */
-async function thumbnail({request}) {
+async function thumbnail(event) {
+  const {request} = event;
   const cache = await caches.open(THUMBNAILS);
   const held = await cache.match(request);
   if (held) return held;
   const answer = await fetch(request);
-  if (answer.ok) keep(cache, request, answer.clone());
+  if (answer.ok) event.waitUntil(keep(cache, request, answer.clone()));
   return answer;
 }
 
-let stored = 0;
+let stored = 0; // since the browser started this worker, which it ends whenever it is idle
 
 async function keep(cache, request, answer) {
   await cache.put(request, answer);
-  if (++stored % 100) return;
+  if (stored++ % 100) return; // the first looks too: most visits keep fewer than a hundred
   const all = await cache.keys();
   await Promise.all(all.slice(0, Math.max(0, all.length - MOST)).map((old) => cache.delete(old)));
 }
