@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -407,10 +408,10 @@ class Library:
 
     @staticmethod
     def searchable(image: Shown) -> Texts:
-        """What the text index holds of an image: caption, tags, characteristics."""
-        tags = [t.name for t in image.tags if t.source == "user" or (t.confidence or 0) >= SURE]
-        return (image.caption or "", " ".join(tags),
-                " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in image.characteristics))
+        """What the text index holds of an image: caption, tags, characteristics; in the order they are read back."""
+        tags, subjects = (sorted(one, key=attrgetter("source"), reverse=True) for one in (image.tags, image.characteristics))
+        return (image.caption or "", " ".join(t.name for t in tags if t.source == "user" or (t.confidence or 0) >= SURE),
+                " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in subjects))
 
     @staticmethod
     def expect(image: Shown, version: int | None) -> None:

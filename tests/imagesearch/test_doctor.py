@@ -49,6 +49,12 @@ def test_what_was_changed_and_deleted_is_well_too(library):
     assert findings(library, checksums=True) == {}
 
 
+def test_what_was_taught_is_well_too(services, library):
+    services.teaching.teach(of(library, "cat.png").id, right=["puppy", "dog"])
+    services.teaching.update(of(library, "rocket.jpg").id, Annotation(tags=["space", "rocket"]))
+    assert findings(library) == {}
+
+
 def test_files_of_no_image_are_swept(library):
     library.storage.put("ab" * 32, b"orphan")
     stray = library.storage.thumbnail("cd" * 32, 128, "webp")
