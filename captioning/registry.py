@@ -56,8 +56,11 @@ class Card:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def save(self, folder: Path = MODELS) -> None:
+        """Whole or not at all."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        (folder / f"{self.name}.json").write_text(text + "\n", encoding="utf-8")
+        temporary = folder / f".{self.name}.tmp"
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(folder / f"{self.name}.json")
 
 
 def original(encoder: Card) -> tuple[str, str]:

@@ -17,7 +17,10 @@ LICENCE = ("Apache-2.0; the captions and photos trained on are Flickr8k's, which
 
 def ship(name: str, kind: str, arrays: Mapping[str, np.ndarray], settings: dict[str, Any], folder: Path, *,
          data: str, split: str, scores: dict[str, Any] | None = None, command: str | None = None) -> registry.Card:
-    """Writes NAME.npz and NAME.json whole or not at all; returns the card."""
+    """Writes NAME.npz, then NAME.json, each whole or not at all; returns the card.
+
+    Broken off between the two, the old card does not fit the new arrays: `registry.check` says so until it is run again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     small = {key: value.astype("float16") if value.dtype.kind == "f" else value for key, value in arrays.items()}
     if bad := [key for key, value in small.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]:

@@ -19,6 +19,13 @@ def test_a_card_reads_back_as_it_was_saved(tmp_path):
     assert registry.cards(tmp_path) == [card()]
 
 
+def test_a_card_that_cannot_be_written_leaves_the_old_one_whole(tmp_path):
+    card().save(tmp_path)
+    with pytest.raises(UnicodeEncodeError):
+        card(licence="\ud800").save(tmp_path)
+    assert registry.cards(tmp_path) == [card()]
+
+
 def test_an_unknown_model_is_told_with_those_there_are(tmp_path):
     card().save(tmp_path)
     with pytest.raises(registry.ModelMissing, match=r"no model is called 'resnet'\. In .*: tiny\. Can be"):
