@@ -1,4 +1,9 @@
-"""Search as the service does it, over held-out photos: words by BM25, pictures by the joint space, both together."""
+"""Search over held-out photos: words by BM25, pictures by the joint space, both together.
+
+BM25 and the fusion are the service's; the terms are not quite, as nothing of it is imported here. The service leaves
+out more stop words ("show", "she", "through", …) and counts them in a caption's length, knows irregular forms (`ran` is
+`run`, `men` are `man`) and spellings (`gray` is `grey`), and searches the stop words of a query of nothing else.
+"""
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +15,7 @@ from captioning.joint import Joint
 from captioning.training.scores import ranks, recalls
 from captioning.vocabulary import words_of
 
-# Left out of a query, as in the service: they are in most captions and cost most of the time.
+# Left out of captions and queries: they are in most captions and tell no photo from another.
 STOP_WORDS = frozenset(
     """a an and are as at be been being by for from has have her his in into is it its of on or that the their there
     these they this those to up was were while who with""".split())  # noqa: SIM905

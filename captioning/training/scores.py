@@ -1,4 +1,4 @@
-"""How good captions and rankings are: BLEU, CIDEr-D, METEOR's exact part, recall at k.
+"""How good captions and rankings are: BLEU, CIDEr-D, recall at k.
 
 * BLEU-1..4: NLTK's `corpus_bleu`, all references, lower case, no punctuation.
 * CIDEr-D (Vedantam, Zitnick and Parikh 2015, arXiv:1411.5726): mean over n = 1..4 of the cosine between TF-IDF vectors
