@@ -22,7 +22,7 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -317,10 +317,3 @@ def _unpacked(data: bytes) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     if not whole:
         raise StatisticsDamaged("the statistics do not match their checksum: the file was changed; export it again")
     return header, arrays
-
-
-def learn_all(bayes: NaiveBayes, lessons: Iterable[tuple[str, np.ndarray, bool]]) -> NaiveBayes:
-    """Teaches lessons in their order, as a service does at start from what it has stored."""
-    for tag, vector, correct in lessons:
-        bayes.learn(tag, vector, correct)
-    return bayes

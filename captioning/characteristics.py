@@ -5,8 +5,7 @@
 `captioning.speech` tags the words, `captioning.phrases` finds the things named and `captioning.clauses` gives each verb
 to its subject. Rules of the outcome:
 
-* A subject is the singular head of a noun phrase with the nouns joined to it: "tennis ball". `names` lists what it can
-  be searched by: the whole and every shorter tail, "tennis ball" and "ball".
+* A subject is the singular head of a noun phrase with the nouns joined to it: "tennis ball".
 * One entry a mention, so that "a black dog chases a white dog" never becomes a white dog that chases. Mentions that
   say nothing more than another one are folded into it.
 * Actions and subjects are base forms. be, have and do are no actions, nor is anything negated; a passive's action
@@ -49,12 +48,6 @@ def from_caption(caption: str, colours: Sequence[palette.Colour] | None = None) 
     if colours is not None:
         found = [_plausible(each, colours) for each in found]
     return _folded(found)
-
-
-def names(subject: str) -> tuple[str, ...]:
-    """What a subject can be searched by: "red brick wall" → itself, "brick wall" and "wall"."""
-    words = subject.split()
-    return tuple(" ".join(words[start:]) for start in range(len(words)))
 
 
 def _english(tokens: list[Token]) -> bool:

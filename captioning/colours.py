@@ -53,13 +53,8 @@ class Colour:
     share: float
 
 
-def dominant(image: Image.Image, count: int = 5) -> list[Colour]:
-    """The `count` largest named colours of `image`, largest first, each at least `MIN_SHARE` of the picture."""
-    return largest(palette(image), count)
-
-
 def largest(seen: Sequence[Colour], count: int = 5) -> list[Colour]:
-    """`dominant` of a picture whose `palette` is known."""
+    """The `count` largest of a picture's `palette`, largest first, each at least `MIN_SHARE` of the picture."""
     return [colour for colour in seen[:count] if colour.share >= MIN_SHARE]
 
 
@@ -77,7 +72,7 @@ def palette(image: Image.Image) -> list[Colour]:
 
 
 def names() -> tuple[str, ...]:
-    """The colour vocabulary of `dominant`."""
+    """The colour vocabulary of `palette`."""
     return tuple(_PROTOTYPES)
 
 

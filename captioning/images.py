@@ -87,10 +87,6 @@ class Picture:
     width: int
     height: int
 
-    @property
-    def media_type(self) -> str:
-        return MEDIA_TYPES[self.format]
-
 
 def decode(data: bytes, *, max_pixels: int = MAX_PIXELS, at_least: int = 448) -> Picture:
     """Decode to upright sRGB, reduced where that is faster, but never under `at_least` pixels on the shorter side.

@@ -85,8 +85,8 @@ def from_file(path: Path) -> dict[str, set[str]]:
     return found
 
 
-def from_mirflickr(folder: Path, relevant: bool = False) -> dict[str, set[str]]:
-    """The annotations → labels by image (`im17.jpg`); with `relevant`, the stricter ones where there are such.
+def from_mirflickr(folder: Path) -> dict[str, set[str]]:
+    """The annotations → labels by image (`im17.jpg`), without the stricter ones.
 
     Raises ValueError for a label that MIRFLICKR does not have, a line that is no number, or an empty folder.
     """
@@ -98,12 +98,7 @@ def from_mirflickr(folder: Path, relevant: bool = False) -> dict[str, set[str]]:
         label = path.stem.removesuffix(RELEVANT)
         if label not in MIRFLICKR:
             raise ValueError(f"{path}: MIRFLICKR has no label {label!r}; it has {', '.join(MIRFLICKR)}")
-        strict = (folder / f"{label}{RELEVANT}.txt").exists()
-        if relevant and strict != path.stem.endswith(RELEVANT):
-            continue
-        if not relevant and path.stem.endswith(RELEVANT):
-            continue
-        for image in _numbers(path):
+        for image in () if path.stem.endswith(RELEVANT) else _numbers(path):
             found.setdefault(f"im{image}.jpg", set()).add(label)
     return found
 

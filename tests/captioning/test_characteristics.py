@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from captioning.characteristics import Characteristic, from_caption, names
+from captioning.characteristics import Characteristic, from_caption
 from captioning.colours import Colour
 from captioning.speech import split
 
@@ -107,10 +107,6 @@ def test_a_claimed_colour_far_from_the_pictures_own_is_dropped() -> None:
     seen = [Colour("white", "#f4f4f4", 0.9), Colour("black", "#101010", 0.1)]
     assert from_caption("a red dog and a black cat", seen) == parsed("dog; cat/black")
     assert from_caption("a red dog", None) == parsed("dog/red")
-
-
-def test_a_compound_is_found_by_itself_and_by_its_head() -> None:
-    assert names("tennis ball") == ("tennis ball", "ball")
 
 
 def _triples(each: Characteristic) -> list[object]:

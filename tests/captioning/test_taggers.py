@@ -69,15 +69,6 @@ def test_one_column_is_that_column_of_all(teachable: Teachable) -> None:
         assert teachable.log_odds(photos(1, 7, 1), [name])[:, 0] == pytest.approx(every[:, place], abs=1e-4)
 
 
-def test_what_the_trained_tagger_said_before_serves_again() -> None:
-    vectors = np.random.default_rng(0).gamma(1, 1, (1000, 512)).astype(np.float32)
-    tagger = Teachable(trained(512, 160, 1024), NaiveBayes(*ENCODER, fit_space(vectors, 64, 0.6)))
-    kept = tagger.trained.log_odds(vectors, [7])
-    tagger.learn("tag 7", vectors[3])
-    found = tagger.log_odds(vectors, ["tag 7"], kept)
-    assert found == pytest.approx(tagger.log_odds(vectors, ["tag 7"]), abs=1e-4)
-
-
 @pytest.mark.parametrize("weighting", ["tfidf", "count"])
 def test_captions_become_what_scikit_learn_makes_of_them(weighting: str) -> None:
     text = pytest.importorskip("sklearn.feature_extraction.text", reason="scikit-learn is for training")
