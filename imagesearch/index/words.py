@@ -19,7 +19,9 @@ IRREGULAR = {  # past tenses and plurals that no suffix rule reaches
     "flew": "fly", "wore": "wear", "worn": "wear", "fell": "fall", "lay": "lie", "lying": "lie", "men": "man",
     "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth", "mice": "mouse",
     "geese": "goose", "leaves": "leaf", "knives": "knife", "wolves": "wolf", "shelves": "shelf"}
-_WORD = re.compile(r"[^\W_]+")
+# A vowel sign of Hindi or Thai is a part of its word, though no letter; only `re` thinks otherwise. 3 ms.
+_SIGNS = "".join(c for c in map(chr, range(0x300, 0xAC00)) if unicodedata.category(c) in {"Mn", "Mc"})
+_WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_SIGNS}])*")
 _LONGEST = 64  # characters of a word that matter; a megabyte without a space is one word
 _local = threading.local()  # the stemmer keeps state between calls
 
@@ -29,8 +31,16 @@ def words(text: str) -> list[str]:
     plain = text.casefold()
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", plain).casefold()  # again: 𝔸 is A only now
-        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not _is_accent(c))
+        plain = unicodedata.normalize("NFC", plain)  # ガ and 한 are letters again
     return [w[:_LONGEST] for w in _WORD.findall(plain)]
+
+
+def _is_accent(character: str) -> bool:
+    """Of Latin, Greek and Cyrillic, and the points of Hebrew and Arabic; not what tells ガ from カ (Unicode's canonical
+    combining classes, UAX 44)."""
+    kind = unicodedata.combining(character)
+    return kind == 1 or 10 <= kind <= 36 or kind >= 200
 
 
 @lru_cache(20_000)  # a page of results asks for some 100 stems, 20 µs each when computed
