@@ -1,4 +1,4 @@
-"""The service as a WSGI application: `gunicorn app:app`, or `flask --app app …` for the command line."""
+"""The service as a WSGI application: `gunicorn app:app`. Its command line is `python -m imagesearch`."""
 from imagesearch.web.application import create_app
 
 app = create_app()

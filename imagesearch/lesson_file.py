@@ -21,6 +21,7 @@ import numpy as np
 from imagesearch.annotations import Annotation, checked
 from imagesearch.db import Lesson
 from imagesearch.errors import ServiceError
+from imagesearch.storage import sync_folder
 
 FORMAT = "imagesearch lessons 1"
 
@@ -40,14 +41,18 @@ class Record:
 
 
 def write(path: Path, space: str, lessons: Iterable[Lesson]) -> int:
-    """Whole or not at all; how many there were."""
+    """Whole or not at all, after a power cut too; how many there were."""
     lines = [json.dumps({"tag": one.name, "correct": one.correct, "taught_at": one.created_at.isoformat(),
                          "vector": base64.b64encode(one.vector).decode()}, ensure_ascii=False) for one in lessons]
     body = "".join(f"{line}\n" for line in lines).encode()
     header = {"format": FORMAT, "space": space, "lessons": len(lines), "sha256": hashlib.sha256(body).hexdigest()}
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(json.dumps(header).encode() + b"\n" + body)
+    with temporary.open("wb") as file:
+        file.write(json.dumps(header).encode() + b"\n" + body)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(temporary, path)
+    sync_folder(path.parent)
     return len(lines)
 
 

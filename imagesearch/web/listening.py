@@ -10,7 +10,7 @@ def address(settings: Settings) -> str:
     if not is_loopback(settings.host) and not settings.api_keys and not _keys_were_made(settings):
         raise SystemExit(
             f"HOST={settings.host} would let others in, and there is no key. Set API_KEYS to one of your own choice, "
-            "or make one with `flask --app app keys create NAME`; or leave HOST at 127.0.0.1.")
+            "or make one with `python -m imagesearch keys create NAME`; or leave HOST at 127.0.0.1.")
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{host}:{settings.port}"
 

@@ -1,5 +1,6 @@
 """What was taught in one library is learnt by another; a file that is not whole teaches nothing."""
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -112,6 +113,17 @@ def test_a_bad_file_is_refused_by_name_and_teaches_nothing(other, taught, what):
     assert reason in str(refusal.value)
     assert [one.id for one, _ in other.teaching.lessons(10)] == [one.id for one, _ in lessons]
     assert statistics(other) == learnt
+
+
+def test_a_file_is_on_the_disk_before_it_is_in_its_place_and_then_its_folder_is(services, taught, monkeypatch):
+    def noted(done, name):
+        return lambda handle, *rest: steps.append(name(handle)) or done(handle, *rest)
+
+    steps = []
+    monkeypatch.setattr(os, "fsync", noted(os.fsync, lambda handle: os.fstat(handle).st_ino))
+    monkeypatch.setattr(os, "replace", noted(os.replace, lambda source: "renamed"))
+    services.teaching.export(taught)
+    assert steps == [taught.stat().st_ino, "renamed", taught.parent.stat().st_ino]
 
 
 def test_the_command_line_carries_lessons_over(other, taught):

@@ -59,9 +59,20 @@ class Service:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, sign)
 
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(40)
+    def stop(self) -> None:
+        """Returns once it is about it: a connection that it would have kept for more is closed."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as kept, \
+             contextlib.suppress(ConnectionError):
+            assert b"Connection: keep-alive" in healthy(kept)
+            self.process.terminate()
+            while b"Connection: keep-alive" in healthy(kept):
+                time.sleep(0.01)
+
+
+def healthy(connection: socket.socket) -> bytes:
+    """What it answers, asked for its health; nothing where it has closed the connection."""
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return connection.recv(65536)
 
 
 @contextlib.contextmanager
@@ -147,12 +158,12 @@ def test_a_stopping_service_finishes_what_it_has_begun(tmp_path, photo):
     with running(tmp_path) as service:
         body = (b'--b\r\nContent-Disposition: form-data; name="image"; filename="x.jpg"\r\n\r\n' + photo("rocket.jpg")
                 + b"\r\n--b--\r\n")
-        head = MULTIPART + b"Content-Length: %d\r\n\r\n" % len(body)
+        head = MULTIPART + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
         with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
-            connection.sendall(head + body[:1000])
-            time.sleep(0.5)
-            service.process.terminate()
-            time.sleep(0.5)
+            connection.sendall(head)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100 Continue")  # it has begun
+            connection.sendall(body[:1000])
+            service.stop()
             connection.sendall(body[1000:])
             answer = connection.recv(65536)
         assert answer.startswith(b"HTTP/1.1 201")
@@ -163,6 +174,7 @@ def test_beyond_this_machine_it_does_not_start_without_a_key(tmp_path):
     service = Service(tmp_path, HOST="0.0.0.0")
     assert service.process.wait(30) != 0
     assert "API_KEYS" in service.log.read_text()
+    assert "`python -m imagesearch keys create NAME`" in service.log.read_text()
 
 
 @pytest.mark.parametrize(("request_", "status"), [
