@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from captioning.logistic import sigmoid
 from captioning.registry import Card
 from captioning.vocabulary import END, PAD, START, UNKNOWN, Vocabulary
 
@@ -55,8 +56,8 @@ class Decoder:
         """(B,) ids of the last words → the next state and (B, words) log-probabilities."""
         w = self._w
         i, f, g, o = np.split(self._input[words] + state.h @ w["lstm/recurrent"], 4, 1)
-        c = _sigmoid(f) * state.c + _sigmoid(i) * np.tanh(g)
-        h = _sigmoid(o) * np.tanh(c)
+        c = sigmoid(f) * state.c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
         score = np.matmul(state.value, (h @ w["query/kernel"])[:, :, None])[:, :, 0]
         weight = np.exp(score - score.max(1, keepdims=True))
         weight /= weight.sum(1, keepdims=True)
@@ -65,10 +66,6 @@ class Decoder:
         logits = joined @ self._words + w["bias"]
         logits -= logits.max(1, keepdims=True)
         return State(state.value, h, c), logits - np.log(np.exp(logits).sum(1, keepdims=True))
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 # ---- the rules of English --------------------------------------------------------------------------------

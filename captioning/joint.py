@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from captioning.logistic import sigmoid
 from captioning.registry import Card
 from captioning.similarity import unit
 from captioning.vocabulary import Vocabulary
@@ -56,7 +57,7 @@ class Joint:
         h, total = np.zeros(units, "float32"), 0
         for x in self._input[ids]:
             y = h @ w["gru/recurrent"] + w["gru/bias"][1]
-            z, r = _sigmoid(x[:2 * units] + y[:2 * units]).reshape(2, units)
+            z, r = sigmoid(x[:2 * units] + y[:2 * units]).reshape(2, units)
             h = z * h + (1 - z) * np.tanh(x[2 * units:] + r * y[2 * units:])
             total = total + h
         return unit(total / len(ids) @ w["text/kernel"] + w["text/bias"])
@@ -83,7 +84,7 @@ class Scale:
     def relevance(self, cosine: np.ndarray | float) -> np.ndarray:
         """How likely photos at these cosines from the text's vector are what was meant, 0 to 1."""
         a = self.settings["relevance"]
-        return _sigmoid(a["bias"] + a["z"] * self._z(cosine) + a["cosine"] * np.asarray(cosine))
+        return sigmoid(a["bias"] + a["z"] * self._z(cosine) + a["cosine"] * np.asarray(cosine))
 
     def fused(self, words: np.ndarray | float, cosine: np.ndarray | float,
               generated: np.ndarray | bool = False) -> np.ndarray:
@@ -93,12 +94,8 @@ class Scale:
         """
         a = self.settings["fusion"]
         weight = np.where(generated, a["generated"], a["words"])
-        return _sigmoid(a["bias"] + weight * np.clip(words, 0, 1) + a["z"] * self._z(cosine)
-                        + a["cosine"] * np.asarray(cosine))
+        return sigmoid(a["bias"] + weight * np.clip(words, 0, 1) + a["z"] * self._z(cosine)
+                       + a["cosine"] * np.asarray(cosine))
 
     def _z(self, cosine: np.ndarray | float) -> np.ndarray:
         return (np.asarray(cosine, "float32") - np.float32(self.mean)) / np.float32(self.deviation + 1e-6)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)

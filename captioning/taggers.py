@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from captioning.bayes import NaiveBayes, Tag
+from captioning.logistic import sigmoid
 
 if TYPE_CHECKING:
     from captioning.registry import Card
@@ -223,11 +224,6 @@ class Annotator:
             weights = dict(arrays)
         return cls(Terms(card.settings["terms"], weights.pop("weight"), card.settings["weighting"] == "tfidf"),
                    weights, card)
-
-
-def sigmoid(x: np.ndarray) -> np.ndarray:
-    """The logistic function, without overflow."""
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
 
 
 def _chosen(names: Sequence[str], found: np.ndarray, threshold: np.ndarray) -> list[Tag]:

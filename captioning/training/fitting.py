@@ -10,7 +10,8 @@ from tqdm import tqdm
 
 from captioning import registry
 from captioning.bayes import ENOUGH, NaiveBayes, Space, fit_space
-from captioning.taggers import Annotator, MultiLabel, Terms, sigmoid
+from captioning.logistic import sigmoid
+from captioning.taggers import Annotator, MultiLabel, Terms
 from captioning.training.datasets import Photo
 from captioning.training.labels import Labels
 from captioning.training.shipping import LICENCE, command_line
