@@ -19,7 +19,7 @@ def ship(name: str, kind: str, arrays: Mapping[str, np.ndarray], settings: dict[
          data: str, split: str, scores: dict[str, Any] | None = None, command: str | None = None) -> registry.Card:
     """Writes NAME.npz, then NAME.json, each whole or not at all; returns the card.
 
-    Broken off between the two, the old card does not fit the new arrays: `registry.check` says so until it is run again.
+    Broken off between the two, the old card does not fit the new arrays: `registry.check` says so until it is repeated.
     """
     folder.mkdir(parents=True, exist_ok=True)
     small = {key: value.astype("float16") if value.dtype.kind == "f" else value for key, value in arrays.items()}
