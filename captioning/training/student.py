@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - everybody's name for it
 from torch import nn
 
-BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+from captioning.encoders import VGG16
+
 BGR_MEAN, SCALE = (103.939, 116.779, 123.68), 58.0
 HINT_CHANNELS = {2: 24, 3: 32, 4: 96}  # block → channels of the teacher's stage on the same grid
 EPSILON = 1e-5
@@ -20,14 +21,14 @@ class Student(nn.Module):
     def __init__(self, widths=(1.0,) * 5):
         super().__init__()
         self.blocks, channels = nn.ModuleList(), 3
-        for (full, depth), width in zip(BLOCKS, widths, strict=True):
+        for (full, depth), width in zip(VGG16, widths, strict=True):
             layers: list[nn.Module] = []
             for _ in range(depth):
                 layers += [nn.Conv2d(channels, int(full * width), 3, padding=1, bias=False),
                            nn.BatchNorm2d(int(full * width), eps=EPSILON, momentum=0.03), nn.ReLU(inplace=True)]
                 channels = int(full * width)
             self.blocks.append(nn.Sequential(*layers))
-        self.hints = nn.ModuleDict({str(block): nn.Conv2d(int(BLOCKS[block - 1][0] * widths[block - 1]), c, 1)
+        self.hints = nn.ModuleDict({str(block): nn.Conv2d(int(VGG16[block - 1][0] * widths[block - 1]), c, 1)
                                     for block, c in HINT_CHANNELS.items()})
         self.head = nn.Conv2d(channels, 320, 1)
 
@@ -96,7 +97,7 @@ def widened(weights, widths, rng=None):
     equally. A block only grows, by a whole factor.
     """
     out, previous = {}, 1
-    for b, ((full, depth), width) in enumerate(zip(BLOCKS, widths, strict=True), 1):
+    for b, ((full, depth), width) in enumerate(zip(VGG16, widths, strict=True), 1):
         factor = round(full * width / weights[f"block{b}_conv1/kernel"].shape[-1])
         for i in range(1, depth + 1):
             name = f"block{b}_conv{i}"
