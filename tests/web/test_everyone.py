@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from imagesearch.annotations import Annotation
+from tests.captioning.pictures import quarters, saved
 from tests.web.conftest import Open, ready
 
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -88,6 +89,17 @@ def test_captions_and_names_are_text_whatever_they_hold(stocked, photos, open_pa
     expect(page.locator(".details .tags .user")).to_contain_text("onerror=alert(1)")
     expect(page.locator(".details dd").first).to_contain_text("onerror=alert(1)")
     assert page.locator("img[src=x]").count() == 0
+    assert said == []
+
+
+@pytest.mark.parametrize("path", ["", "?q=hair"], ids=["the server's tile", "the script's"])
+def test_a_picture_one_pixel_wide_is_shown_without_a_complaint(stocked, open_page: Open, path):
+    stocked[0].library.add(saved(quarters(1, 20_000), "PNG"), "hair.png", Annotation("a hair"))
+    page = open_page("about:blank")
+    said = []
+    page.on("console", lambda message: said.append(message.text) if "srcset" in message.text else None)
+    ready(page.goto(stocked[1] + path) and page)
+    assert page.locator(".open img").first.get_attribute("srcset").endswith("?size=640 1w")
     assert said == []
 
 

@@ -4,7 +4,7 @@ import {marked, why} from "./match.js";
 /** Addresses and true widths of a picture's thumbnails, as an <img> takes them. */
 export function srcset(image, sizes) {
   const across = Math.min(1, image.width / image.height);
-  return sizes.map((size) => `${image.thumbnail_url}?size=${size} ${Math.round(size * across)}w`).join(", ");
+  return sizes.map((size) => `${image.thumbnail_url}?size=${size} ${Math.max(1, Math.round(size * across))}w`).join(", ");
 }
 
 /** What it shows, or why that is not said. */
