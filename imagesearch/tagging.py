@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session, aliased
 
+from captioning.logistic import sigmoid
 from imagesearch.db import Image, Lesson, Tag, table
 from imagesearch.errors import Invalid
 from imagesearch.index import VectorIndex
@@ -85,7 +86,7 @@ class Tagging:
         with self._lock:  # another thread may take back the only lesson of a tag: its name is then unknown
             taggers = self._fresh(session)
             names = taggers.names
-            confidences = _sigmoid(taggers.log_odds(vector[None], names)[0])
+            confidences = sigmoid(taggers.log_odds(vector[None], names)[0])
         order = [i for i in np.argsort(-confidences, kind="stable") if key(names[i]) not in said]
         return [Suggestion(names[i], round(float(confidences[i]), 4)) for i in order[:SUGGESTED]
                 if confidences[i] >= LEAST]
@@ -129,7 +130,7 @@ class Tagging:
         taggers, name = self._fresh(session), self.name(session, tag)
         confidence: dict[int, float] = {}
         if name in taggers.names and len(numbers):
-            found = _sigmoid(taggers.log_odds(vectors, [name])[:, 0])
+            found = sigmoid(taggers.log_odds(vectors, [name])[:, 0])
             chosen = np.flatnonzero(found >= taggers.threshold(name))
             confidence = dict(zip(numbers[chosen].tolist(), found[chosen].round(4).tolist(), strict=True))
         rows = session.execute(select(Tag.image_number, Tag.id, Tag.source, Tag.confidence)
@@ -249,7 +250,3 @@ def _write(session: Session, name: str, gained: dict[int, float], lost: Iterable
 def _chunks(ids: list[int], size: int = 500) -> Iterable[list[int]]:
     """SQLite takes some thousand parameters a statement at the most."""
     return (ids[k:k + size] for k in range(0, len(ids), size))
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * np.asarray(x)))
