@@ -1,22 +1,21 @@
 """A picture's caption, spoken."""
 import hashlib
 
-from flask import Response, send_file
+from flask import Response
 
 from imagesearch.errors import NotFound
 from imagesearch.records import Record
 from imagesearch.speaking import speak
-from imagesearch.web import schemas
+from imagesearch.web import conditions, schemas
 from imagesearch.web.lifecycle import services
 from imagesearch.web.openapi import IMAGES, blueprint, contents, refusals, request_headers
-from imagesearch.web.paging import keep_one_range
 
 api = blueprint("audio", IMAGES)
 
 
-@api.get("/images/<id>/audio", openapi_extensions=request_headers("Range", "If-None-Match"), responses={
+@api.get("/images/<id>/audio", openapi_extensions=request_headers("Range", "If-Match", "If-None-Match"), responses={
     200: contents("The caption, spoken.", "audio/wav"), 206: contents("A part of it.", "audio/wav"),
-    304: {"description": "Still those words."}, **refusals(404, 416)})
+    304: {"description": "Still those words."}, **refusals(404, 412, 416)})
 def get_audio(path: schemas.ImagePath) -> Response:
     """The caption, spoken
 
@@ -31,9 +30,8 @@ def get_audio(path: schemas.ImagePath) -> Response:
         settings = services().settings
         services().storage.put_speech(image.sha256, key, speak(image.caption, settings.speech_voice,
                                                                settings.speech_speed))
-    keep_one_range()
     try:
-        answer = send_file(file, "audio/wav", etag=f"{image.sha256[:16]}-{key}")
+        answer = conditions.file(file, "audio/wav", f"{image.sha256[:16]}-{key}")
     except FileNotFoundError:
         raise NotFound(f"image {image.id} has just been deleted, or given another caption") from None
     answer.headers["Cache-Control"] = "private, no-cache"  # the caption may be changed

@@ -4,17 +4,17 @@ import binascii
 from typing import Literal
 from urllib.parse import quote
 
-from flask import Response, request, send_file
+from flask import Response, request
 
 from captioning.images import MEDIA_TYPES
 from imagesearch import origins
 from imagesearch.errors import Changed, Invalid, NotFound
 from imagesearch.records import Shown
-from imagesearch.web import schemas
+from imagesearch.web import conditions, schemas
 from imagesearch.web.json_body import body
 from imagesearch.web.lifecycle import services
 from imagesearch.web.openapi import IMAGES, answers, blueprint, contents, patch_body, refusals, request_headers
-from imagesearch.web.paging import cursor_below, keep_one_range, next_page
+from imagesearch.web.paging import cursor_below, next_page
 
 api = blueprint("images", IMAGES)
 FOR_EVER = "private, max-age=31536000, immutable"  # a file's bytes never change under its address
@@ -35,11 +35,12 @@ def list_images(query: schemas.PageQuery) -> Response:
                            next=next_page(cursor)).response()
 
 
-@api.get("/images/<id>", openapi_extensions=request_headers("If-None-Match"), responses={
-    **answers(schemas.Image, {200: "The image."}, ETAG), 304: {"description": "Still that version."}, **refusals(404)})
+@api.get("/images/<id>", openapi_extensions=request_headers("If-Match", "If-None-Match"), responses={
+    **answers(schemas.Image, {200: "The image."}, ETAG), 304: {"description": "Still that version."},
+    **refusals(404, 412)})
 def get_image(path: schemas.ImagePath) -> Response:
     """One image"""
-    return _answer(services().library.get(path.id))
+    return conditions.checked(_answer(services().library.get(path.id)))
 
 
 @api.patch("/images/<id>", openapi_extensions=patch_body(schemas.ImagePatch) | request_headers("If-Match"), responses={
@@ -71,15 +72,14 @@ def delete_image(path: schemas.ImagePath, query: schemas.DeleteQuery) -> Respons
     return Response(status=204)
 
 
-@api.get("/images/<id>/file", openapi_extensions=request_headers("Range", "If-None-Match"), responses={
+@api.get("/images/<id>/file", openapi_extensions=request_headers("Range", "If-Match", "If-None-Match"), responses={
     200: contents("The original.", *MEDIA_TYPES.values()), 206: contents("A part of it.", *MEDIA_TYPES.values()),
-    304: {"description": "Still those bytes."}, **refusals(404, 416)})
+    304: {"description": "Still those bytes."}, **refusals(404, 412, 416)})
 def get_file(path: schemas.ImagePath) -> Response:
     """The original bytes, unchanged"""
     image = services().library.get(path.id)
-    keep_one_range()
     try:
-        answer = send_file(services().storage.path(image.sha256), MEDIA_TYPES[image.format], etag=image.sha256)
+        answer = conditions.file(services().storage.path(image.sha256), MEDIA_TYPES[image.format], image.sha256)
     except FileNotFoundError:
         raise NotFound(f"the file of image {image.id} is gone") from None
     answer.headers["Content-Disposition"] = f"inline; filename*=UTF-8''{quote(image.filename, safe='')}"
@@ -102,9 +102,10 @@ def get_origins(path: schemas.ImagePath) -> Response:
     return schemas.Origins(origins=[schemas.Origin.of(origin) for origin in kept]).response()
 
 
-@api.get("/images/<id>/thumbnail", openapi_extensions=request_headers("If-None-Match"), responses={
-    200: contents("A smaller picture.", "image/webp", "image/jpeg"), 304: {"description": "Still those bytes."},
-    **refusals(404, 422)})
+@api.get("/images/<id>/thumbnail", openapi_extensions=request_headers("Range", "If-Match", "If-None-Match"), responses={
+    200: contents("A smaller picture.", "image/webp", "image/jpeg"),
+    206: contents("A part of it.", "image/webp", "image/jpeg"), 304: {"description": "Still those bytes."},
+    **refusals(404, 412, 416, 422)})
 def get_thumbnail(path: schemas.ImagePath, query: schemas.ThumbnailQuery) -> Response:
     """A smaller picture, upright
 
@@ -114,7 +115,7 @@ def get_thumbnail(path: schemas.ImagePath, query: schemas.ThumbnailQuery) -> Res
     format: Literal["WEBP", "JPEG"] = "WEBP" if _wants_webp() else "JPEG"
     file = services().library.thumbnail(image, query.size, format)
     try:
-        answer = send_file(file, MEDIA_TYPES[format], etag=f"{image.sha256}-{query.size}-{format}")
+        answer = conditions.file(file, MEDIA_TYPES[format], f"{image.sha256}-{query.size}-{format}")
     except FileNotFoundError:
         raise NotFound(f"image {image.id} has just been deleted") from None
     answer.headers["Cache-Control"] = FOR_EVER
@@ -126,7 +127,7 @@ def _answer(image: Shown) -> Response:
     answer = schemas.Image.of(image).response()
     answer.set_etag(_etag(image))
     answer.headers["Cache-Control"] = "private, no-cache"
-    return answer.make_conditional(request) if request.method in {"GET", "HEAD"} else answer  # type: ignore[return-value]
+    return answer
 
 
 def _etag(image: Shown) -> str:

@@ -25,7 +25,7 @@ REASONS = {
     403: "The key may not do this, or the request came from another site's page.",
     404: "There is no such thing.",
     409: "The same picture was being deleted at this moment; send it again.",
-    412: "The image is not at the version that `If-Match` names.",
+    412: "The image is not at the version that `If-Match` names, or has changed after `If-Unmodified-Since`.",
     413: "A file, a picture or the body is over its limit; the problem says which and its value.",
     415: "The body, or the file, is of a kind that is not taken.",
     416: "The range is not in the file.",

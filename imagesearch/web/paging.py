@@ -1,4 +1,4 @@
-"""What comes in parts: pages of a listing, ranges of a file."""
+"""What comes in pages."""
 import base64
 from urllib.parse import urlencode
 
@@ -16,10 +16,3 @@ def next_page(cursor: str | None) -> str | None:
 def cursor_below(number: int) -> str:
     """Where a listing goes on: with the image of the next smaller number."""
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
-
-
-def keep_one_range() -> None:
-    """A range that is not understood is ignored, and so are several at once (RFC 9110, 14.2)."""
-    asked = request.range
-    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
-        request.environ.pop("HTTP_RANGE", None)

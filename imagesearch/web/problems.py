@@ -32,6 +32,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
 }
 KINDS = ("application/problem+json", "application/json", "text/html")
 AT_FAULT = {408: "body", 413: "body", 415: "Content-Type", 416: "Range"}  # the part of the request, by status
+PRECONDITIONS = {"If-Match", "If-Unmodified-Since"}
 LONGEST_VALUE = 60  # characters of a wrong value that are shown to whoever sent it
 
 
@@ -46,7 +47,7 @@ def of(error: Exception) -> Problem:
         return of_validation(error)
     if isinstance(error, HTTPException):
         return _of_http(error)
-    if isinstance(error, errors.Changed) and error.field != "If-Match":  # an upload met a deletion
+    if isinstance(error, errors.Changed) and error.field not in PRECONDITIONS:  # an upload met a deletion
         return problem(HTTPStatus.CONFLICT, str(error), _fields(error))
     for kind, status in STATUSES.items():
         if isinstance(error, kind):

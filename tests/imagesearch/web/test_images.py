@@ -122,6 +122,42 @@ def test_a_part_beyond_the_files_end_is_refused(client, image):
     assert response.headers["Content-Range"] == f"bytes */{len(SMALL)}"
 
 
+LONG_AGO, TO_COME = "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
+ADDRESSES = ["url", "file_url", "thumbnail_url", "audio_url"]
+DATED = ADDRESSES[1:]  # the files: only they have a `Last-Modified`
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+@pytest.mark.parametrize("condition", ['"x"', 'W/{etag}', ""])
+def test_a_version_that_is_not_there_is_refused_and_not_sent(client, image, address, condition):
+    etag = fetched(client, image[address]).headers["ETag"]
+    answer = client.get(image[address], headers={"If-Match": condition.format(etag=etag), "Range": "bytes=0-3"})
+    refused(answer, 412, "If-Match", etag.strip('"'))
+
+
+@pytest.mark.parametrize("address", DATED)
+def test_a_file_that_was_changed_since_is_refused(client, image, address):
+    headers = {"If-Unmodified-Since": LONG_AGO, "Range": "bytes=0-3"}
+    refused(client.get(image[address], headers=headers), 412, "If-Unmodified-Since", LONG_AGO)
+    assert fetched(client, image[address], If_Unmodified_Since=TO_COME).status_code == 200
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_preconditions_are_looked_at_in_their_order_and_the_range_last(client, image, address):
+    etag = fetched(client, image[address]).headers["ETag"]
+
+    def status(**headers: str) -> int:
+        return fetched(client, image[address], Range="bytes=0-3", **headers).status_code
+
+    part = 200 if address == "url" else 206
+    assert status(If_None_Match=etag) == status(If_None_Match="*") == status(If_None_Match=f"W/{etag}") == 304
+    assert status(If_Match=etag, If_None_Match=etag) == 304
+    assert status(If_Match="*", If_Unmodified_Since=LONG_AGO) == status(If_Match=f'"x", {etag}') == part
+    assert status(If_None_Match='"x"', If_Modified_Since=TO_COME) == part
+    assert status(If_Modified_Since=TO_COME) == (200 if address == "url" else 304)
+    assert status(If_Range='"x"') == 200
+
+
 def test_a_thumbnail_is_upright_and_of_the_kind_that_is_accepted(client):
     turned = stored(client, saved(quarters(640, 480), "JPEG", exif=exif_with_orientation(6)), caption="squares")
     assert (turned["width"], turned["height"]) == (480, 640)

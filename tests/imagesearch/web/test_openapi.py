@@ -52,6 +52,13 @@ def test_every_operation_has_its_manual_and_its_refusals(document):
                 assert status < "400" or list(answer["content"]) == ["application/problem+json"]
 
 
+def test_what_answers_by_a_version_says_so(document):
+    for path in ("", "/file", "/thumbnail", "/audio"):
+        operation = document["paths"]["/images/{id}" + path]["get"]
+        assert {"If-Match", "If-None-Match"} <= {parameter["name"] for parameter in operation["parameters"]}
+        assert {"200", "304", "412"} <= operation["responses"].keys()
+
+
 def test_whatever_is_generated_is_answered_as_documented(app, subtests):
     for result in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations():
         operation = result.ok()
