@@ -9,6 +9,8 @@ from imagesearch.web.lifecycle import lifecycle, services
 from imagesearch.web.openapi import KEY, SERVICE, answers, blueprint, contents, refusals
 
 api = blueprint("service", SERVICE, [])
+CARDS = answers(schemas.Models, {200: "The cards; a page of them for a browser."})
+CARDS[200]["content"]["text/html"] = {"schema": {}}
 
 
 @api.get("/healthz", responses=answers(schemas.Health, {200: "Alive."}))
@@ -42,7 +44,7 @@ def metrics() -> Response:
     return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
-@api.get("/models", security=KEY, responses={**answers(schemas.Models, {200: "The cards."}), **refusals()})
+@api.get("/models", security=KEY, responses={**CARDS, **refusals()})
 def models() -> Response:
     """Models installed and in use, with their measured quality"""
     settings = services().settings

@@ -52,6 +52,12 @@ def test_every_operation_has_its_manual_and_its_refusals(document):
                 assert status < "400" or list(answer["content"]) == ["application/problem+json"]
 
 
+def test_the_page_that_a_browser_gets_of_the_models_is_in_the_document(app, document):
+    kinds = document["paths"]["/models"]["get"]["responses"]["200"]["content"].keys()
+    answers = [app.test_client().get("/models", headers={"Accept": kind}) for kind in kinds]
+    assert [answer.mimetype for answer in answers] == list(kinds) == ["application/json", "text/html"]
+
+
 def test_what_answers_by_a_version_says_so(document):
     for path in ("", "/file", "/thumbnail", "/audio"):
         operation = document["paths"]["/images/{id}" + path]["get"]
