@@ -127,6 +127,8 @@ def _fields(error: Exception) -> list[FieldError]:
 def _message(error: dict[str, Any]) -> str:
     if error["type"] in {"missing", "extra_forbidden"}:
         return "is required" if error["type"] == "missing" else "is not a field of this request"
+    if error["type"] == "repeated":
+        return str(error["msg"])
     given = error.get("input")
     if error["type"] == "string_too_long":
         return f"{error['msg']}, not {len(str(given)):,}"

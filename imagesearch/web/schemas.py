@@ -5,7 +5,8 @@ from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from flask import Response, request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from captioning.registry import Card
@@ -20,6 +21,15 @@ class Parameters(BaseModel):
     """Of a query string. A name that is not known is an error: `color=red` must not search for everything."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _once(cls, value: Any, info: ValidationInfo) -> Any:
+        """Of two values where one is taken flask-openapi3 passes on the first, and says nothing of the other."""
+        times = len(request.args.getlist(str(info.field_name)))
+        if times > 1 and not isinstance(value, list):
+            raise PydanticCustomError("repeated", "is given {times} times, and takes one value", {"times": times})
+        return value
 
     @classmethod
     @cache
@@ -38,7 +48,7 @@ Value = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_VALUE)
 Values = Annotated[list[Value], Field(default_factory=list, max_length=20)]
 Limit = Annotated[int, Field(20, ge=1, le=100, description="How many to give.")]
 Cursor = Annotated[str | None, Field(
-    None, max_length=500, description="Where to go on, from `next`.", json_schema_extra=_may_be_left_out)]
+    None, min_length=1, max_length=500, description="Where to go on, from `next`.", json_schema_extra=_may_be_left_out)]
 
 
 class ImagePath(BaseModel):

@@ -143,6 +143,8 @@ ADDRESSES = [
     pytest.param("/images?cursor=xyz", "cursor", ["without a cursor"], id="cursor=xyz"),
     pytest.param("/images?cursor=OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "cursor", [], id="a cursor over all numbers"),
     pytest.param("/images?cursor=" + "x" * 501, "cursor", ["500"], id="a long cursor"),
+    pytest.param("/images?cursor=", "cursor", ["at least 1 character"], id="an empty cursor"),
+    pytest.param("/images?limit=5&limit=6", "limit", ["2 times", "one value"], id="two limits"),
     pytest.param("/images?page=2", "page", [], id="an unknown parameter"),
     pytest.param("/search", "q", ["required"], id="no q"),
     pytest.param("/search?q=", "q", ["no word"], id="an empty q"),
@@ -152,6 +154,8 @@ ADDRESSES = [
     pytest.param("/search?q=-dog", "q", ["no word"], id="a q that only leaves out"),
     pytest.param("/search?q=" + "a" * 2**20, "q", ["1,048,576", "1,000"], id="a megabyte of q"),
     pytest.param("/search?q=dog&limit=0", "limit", ["0", "1"], id="limit=0"),
+    pytest.param("/search?q=dog&cursor=", "cursor", ["at least 1 character"], id="a search's empty cursor"),
+    pytest.param("/search?q=dog&q=cat", "q", ["2 times", "one value"], id="two queries"),
     pytest.param("/search?q=dog&cursor=xyz", "cursor", ["without a cursor"], id="a search's cursor=xyz"),
     pytest.param("/search?q=dog&cursor=WzFlOTk5LDEsMV0", "cursor", [], id="a cursor with infinity"),
     pytest.param("/search?q=dog&min_score=2", "min_score", ["2", "1"], id="min_score=2"),
@@ -163,6 +167,7 @@ ADDRESSES = [
     pytest.param("/search?q=dog" + "&tag=a" * 21, "tag", ["20", "21"], id="too many filters"),
     pytest.param("/search/features", "subject", ["at least one"], id="no features"),
     pytest.param("/search/features?subject=!!", "subject", ["no word"], id="a subject of punctuation"),
+    pytest.param("/search/features?subject=dog&cursor=", "cursor", [], id="the features' empty cursor"),
     pytest.param("/search/suggest", "q", ["required"], id="nothing to complete"),
 ]
 
