@@ -12,7 +12,8 @@ def test_dropped_files_are_stored_described_and_shown(page: Page, photos: Path, 
     states = page.locator(".tray .state")
     expect(states.filter(has_text="stored")).to_have_count(1)
     expect(states.filter(has_text="already there")).to_have_count(1)
-    expect(states.filter(has_text="Refused: ")).to_have_count(1)
+    expect(states.filter(has_text="Refused: This is text")).to_have_count(1)
+    expect(page.locator(".tray h2")).to_have_text("1 file stored, 1 already there, 1 refused")
     expect(page.locator("h1")).to_have_text("6 pictures")
     expect(page.locator(".tray .caption-field").first).not_to_be_empty()
 

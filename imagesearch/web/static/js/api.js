@@ -1,7 +1,11 @@
-/** The service's answer to a bad request (RFC 9457): `message` says what was wrong, `status` is HTTP's. */
+/**
+ * The service's answer to a bad request (RFC 9457): `message` says what was wrong, `status` is HTTP's. Of a picture it
+ * goes without the name that the API has for it.
+ */
 export class Problem extends Error {
   constructor({status, title, detail, errors}) {
-    super(detail || title || `The service answered ${status}`);
+    const [first] = errors ?? [];
+    super((first?.field === "image" ? first.message : detail) || title || `The service answered ${status}`);
     Object.assign(this, {status, errors: errors ?? []});
   }
 }

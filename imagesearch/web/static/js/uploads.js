@@ -9,7 +9,7 @@ const AT_ONCE = 2; // files on their way; the service describes one on each of t
 export class Uploads {
   /** @param stored called with an image that is new; @param changed with one whose caption was edited */
   constructor(tray, {stored, changed}) {
-    Object.assign(this, {tray, stored, changed, queue: [], active: 0, done: 0, all: 0});
+    Object.assign(this, {tray, stored, changed, queue: [], active: 0, all: 0, ended: none()});
     this.list = find("ol", tray);
     this.title = find("h2", tray);
     find(".shut", tray).addEventListener("click", () => this.shut());
@@ -18,6 +18,10 @@ export class Uploads {
 
   get busy() {
     return this.active + this.queue.length > 0;
+  }
+
+  get done() {
+    return Object.values(this.ended).reduce((sum, count) => sum + count);
   }
 
   add(files) {
@@ -31,20 +35,22 @@ export class Uploads {
 
   shut() {
     this.tray.hidden = true;
-    if (!this.busy) { this.list.replaceChildren(); this.done = this.all = 0; }
+    if (!this.busy) { this.list.replaceChildren(); this.all = 0; this.ended = none(); }
   }
 
   next() {
     while (this.active < AT_ONCE && this.queue.length) this.start(this.queue.shift());
     this.title.textContent = this.busy ? `Adding ${Math.min(this.all, this.done + 1)} of ${this.all}`
-      : `${plural(this.done, "file")} done`;
+      : tally(this.ended);
   }
 
   async start(entry) {
     this.active++;
+    let end = "refused";
     try {
       const {status, image} = await send(entry.file, (share) => { entry.progress(share); });
-      this.outcome(entry, status === 200 ? "already there" : status === 202 ? "stored, being described" : "stored", image);
+      end = status === 200 ? "already there" : "stored";
+      this.outcome(entry, status === 202 ? "stored, being described" : end, image);
       if (status !== 200) this.stored(image);
     } catch (error) {
       entry.say(`Refused: ${error.message}`, "bad");
@@ -52,7 +58,7 @@ export class Uploads {
       announce(`${entry.file.name} was refused: ${error.message}`);
     }
     this.active--;
-    this.done++;
+    this.ended[end]++;
     this.next();
   }
 
@@ -61,6 +67,15 @@ export class Uploads {
     entry.body.append(captionField(image, this.changed));
     announce(`${entry.file.name}: ${text}. ${image.caption ?? ""}`);
   }
+}
+
+/** How many files came to which end. */
+const none = () => ({stored: 0, "already there": 0, refused: 0});
+
+/** "3 files stored, 1 refused" */
+function tally(ended) {
+  const given = Object.entries(ended).filter(([, count]) => count);
+  return given.map(([end, count], index) => `${index ? count : plural(count, "file")} ${end}`).join(", ");
 }
 
 /** A file's line in the tray. */
