@@ -35,6 +35,16 @@ def test_a_search_can_be_linked_and_the_back_button_leaves_it(page: Page, stocke
     expect(page.locator("#q")).to_have_value("")
 
 
+def test_a_search_left_before_its_answer_came_is_asked_for_again(page: Page):
+    page.route("**/search?*q=coffee", lambda route: None, times=1)  # never answered
+    with page.expect_request("**/search?*q=coffee"):
+        page.locator("#q").fill("coffee")
+    page.locator("#q").fill("brown cat")
+    expect(page.locator(".tile")).to_have_count(1)
+    page.locator("#q").fill("coffee")
+    expect(page.locator(".tile .caption")).to_have_text(["a white cup of coffee on a wooden table"])
+
+
 def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
     page.locator("#q").press_sequentially("roc")
     expect(page.get_by_role("option").first).to_have_text("rocket")

@@ -64,6 +64,23 @@ def test_a_deleted_picture_comes_back_by_undo(page: Page, stocked):
     assert stocked[0].library.count() == 5
 
 
+def test_a_picture_deleted_among_results_is_gone_from_all_pictures_too_until_the_undo(page: Page):
+    page.locator("#q").fill("coffee")
+    expect(page.locator(".tile")).to_have_count(1)
+    open_first(page)
+    page.get_by_role("button", name="Delete").click()
+    expect(page.locator(".tile")).to_have_count(0)
+    page.wait_for_url("**/?q=coffee")  # the viewer has left the history
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("4 pictures")
+    expect(page.locator(".tile")).to_have_count(4)
+    page.go_forward()
+    page.get_by_role("button", name="Undo").click()
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("5 pictures")
+    expect(page.locator(".tile")).to_have_count(5)
+
+
 def test_a_picture_is_deleted_for_good_when_the_page_is_left(page: Page, stocked):
     library = stocked[0].library
     open_first(page)

@@ -59,6 +59,22 @@ def test_ten_thousand_pictures_scroll_to_the_end_with_few_of_them_in_the_page(cr
     expect(page.locator(".tile .caption").first).to_have_text(f"picture number {MANY - 1}")
 
 
+def test_the_back_button_comes_back_to_the_place_among_all_pictures(crowded, open_page: Open):
+    page = without_thumbnails(ready(open_page(crowded)))
+    for _ in range(50):
+        page.evaluate("scrollTo(0, 6000)")
+        if page.evaluate("scrollY") == 6000:
+            break
+        page.wait_for_timeout(20)
+    page.locator("#q").fill("xylophone")
+    expect(page.locator("h1")).to_have_text("0 pictures")
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("10,000 pictures")
+    assert page.evaluate("scrollY") == 6000
+    page.get_by_role("link", name="Image search: all pictures").click()
+    page.wait_for_function("() => scrollY === 0")  # asked for anew, from the newest on
+
+
 def test_nothing_moves_while_pictures_load(stocked, open_page: Open):
     page = ready(open_page(stocked[1]))
     page.wait_for_load_state("networkidle")

@@ -44,6 +44,7 @@ const viewer = new Viewer(find(".viewer"), {
 /** Goes to a search: a new entry of the history, or (`replace`) the present one changed. `letters` came by typing. */
 function go(next, {replace = false, letters = false} = {}) {
   remember();
+  if (searches.everything(next)) kept.delete(searches.address(next)); // new pictures come to that one
   if (!letters) box.value = next.q; // an answer must not overwrite what is typed meanwhile
   const url = searches.address(next);
   history[replace ? "replaceState" : "pushState"](null, "", url);
@@ -141,7 +142,7 @@ function fresh(hits) {
 }
 
 function remember() {
-  if (searches.everything(query)) return; // new pictures come to that one
+  if (found.query !== query) return; // its answer is still under way
   kept.set(searches.address(query), {...found, hits: grid.hits, scroll: scrollY});
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
 }
@@ -150,7 +151,7 @@ function remember() {
 
 function show(answer) {
   outdated = false;
-  found = {...answer, hits: answer.hits.filter(({image}) => !deletions.waiting.has(image.id))};
+  found = {...answer, query, hits: answer.hits.filter(({image}) => !deletions.waiting.has(image.id))};
   grid.show(found.hits, found.total);
   headline();
 }
@@ -244,16 +245,25 @@ function hide(image) {
   const where = query;
   if (viewer.id === image.id) leave(index);
   grid.remove(image.id);
-  for (const results of kept.values()) results.hits = results.hits.filter((other) => other.image.id !== image.id);
+  for (const results of kept.values()) drop(image, results);
   if (hit && found.total !== null) found.total--;
   headline();
   return () => {
+    kept.clear();
     if (hit && where === query) {
       grid.restore(hit, index);
       if (found.total !== null) found.total++;
       headline();
     }
   };
+}
+
+/** Takes a picture out of results that are kept; of everything it was one, however few are there so far. */
+function drop(image, results) {
+  const left = results.hits.filter((other) => other.image.id !== image.id);
+  const held = left.length < results.hits.length || searches.everything(results.query);
+  if (held && results.total !== null) results.total--;
+  results.hits = left;
 }
 
 /** On from a picture that goes: to its neighbour, or out of the viewer. */
@@ -344,7 +354,7 @@ receive({add: (files) => uploads.add(files), seek});
 history.scrollRestoration = "manual";
 box.value = query.q;
 if (searches.everything(query)) {
-  found = page(JSON.parse(find("#listing").textContent));
+  found = {...page(JSON.parse(find("#listing").textContent)), query};
   grid.adopt(found.hits, found.total);
   headline();
 } else {
