@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from imagesearch.annotations import Annotation, Subject
@@ -28,17 +29,28 @@ SHOWN = {  # free photos of the scikit-image wheel, and what they are given to s
 }
 
 
+def launched(chromium: BrowserType, **options: Any) -> Browser:
+    own = chromium.executable_path  # where `playwright install chromium` puts one
+    program = next(filter(None, map(shutil.which, (*BROWSERS, own))), None)
+    if program is None:
+        pytest.skip(f"no browser found: none of {', '.join(BROWSERS)} is on the PATH, and Playwright has none "
+                    "of its own; `make test-web` installs one")
+    return chromium.launch(executable_path=program, args=FLAGS, **options)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path  # where `playwright install chromium` puts one
-        program = next(filter(None, map(shutil.which, (*BROWSERS, own))), None)
-        if program is None:
-            pytest.skip(f"no browser found: none of {', '.join(BROWSERS)} is on the PATH, and Playwright has none "
-                        "of its own; `make test-web` installs one")
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = launched(playwright.chromium)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page_with_bars(browser: Browser) -> Iterator[Page]:
+    """An empty page with the scroll bars that a mouse needs; Playwright hides them."""
+    with launched(browser.browser_type, ignore_default_args=["--hide-scrollbars"]) as own:
+        yield own.new_page(viewport={"width": 1280, "height": 800}, service_workers="block")
 
 
 @contextmanager

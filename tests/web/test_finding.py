@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from imagesearch.annotations import Annotation
 from tests.web.conftest import Open, ready
 from tests.web.dragging import drop
 
@@ -70,6 +71,24 @@ def test_chips_narrow_to_one_subject_with_its_colour(page: Page):
     expect(page.locator(".tile .bound")).to_have_text("white rocket, stand")
     assert "colour=white" in page.url
     assert "subject=rocket" in page.url
+
+
+def test_a_mouse_reaches_the_last_chip_and_the_page_keeps_its_place(page_with_bars: Page, stocked, photos: Path):
+    tags = [f"a tag of several words {number}" for number in range(6)]
+    stocked[0].library.add((photos / "clock_motion.png").read_bytes(), "clock.png", Annotation("a clock", tags))
+    page = page_with_bars
+    ready(page.goto(stocked[1]) and page)
+    last, row = page.locator(".chip").last, page.locator(".chips").bounding_box()
+    below = page.locator(".line").bounding_box()["y"]
+    expect(last).not_to_be_in_viewport()
+    page.mouse.move(row["x"] + 100, row["y"] + row["height"] - 5)
+    page.mouse.down()
+    page.mouse.move(row["x"] + row["width"], row["y"] + row["height"] - 5, steps=5)
+    page.mouse.up()
+    expect(last).to_be_in_viewport(ratio=1)
+    page.locator("#q").fill("xylophone")  # no chips, no bar
+    expect(page.locator(".chip")).to_have_count(0)
+    assert page.locator(".line").bounding_box()["y"] == below
 
 
 def test_nonsense_finds_nothing_and_the_page_says_so(page: Page):
