@@ -235,8 +235,9 @@ class Importer:
             return {row.sha256: row for row in found}
 
     def _again(self, file: File, row: Any) -> Outcome:
-        # what a person wrote stays, even if this folder says otherwise
-        said = None if row.caption_source == "user" else self.folder.caption(file.path)
+        said = self.folder.caption(file.path)
+        if row.caption_source == "user":
+            said = None  # what a person wrote stays, even if this folder says otherwise
         if said is None and row.status == "ready" and self.library.storage.exists(file.sha256):
             return Outcome(file.path, "known")
         annotation = checked(Annotation(said, gives_way=True))
