@@ -87,13 +87,14 @@ class Scale:
         return sigmoid(a["bias"] + a["z"] * self._z(cosine) + a["cosine"] * np.asarray(cosine))
 
     def fused(self, words: np.ndarray | float, cosine: np.ndarray | float,
-              generated: np.ndarray | bool = False) -> np.ndarray:
+              generated: np.ndarray | float = 0.0) -> np.ndarray:
         """The same from both: `words` is the BM25 score over the sum of the query's IDF, from 0 to 1.
 
-        `generated` says where the words found are the captioner's own, and weigh less than a person's.
+        `generated` is the share of it, 0 to 1, that comes from words of the models' own, which weigh less than a
+        person's.
         """
         a = self.settings["fusion"]
-        weight = np.where(generated, a["generated"], a["words"])
+        weight = a["words"] + np.asarray(generated) * (a["generated"] - a["words"])
         return sigmoid(a["bias"] + weight * np.clip(words, 0, 1) + a["z"] * self._z(cosine)
                        + a["cosine"] * np.asarray(cosine))
 

@@ -409,12 +409,11 @@ class Library:
     @staticmethod
     def searchable(image: Shown) -> Texts:
         """What the text index holds of an image: caption, tags, characteristics; in the order they are read back."""
-        by_source = attrgetter("source")
-        tags = [t.name for t in sorted(image.tags, key=by_source, reverse=True)
-                if t.source == "user" or (t.confidence or 0) >= SURE]
-        subjects = [" ".join([c.subject, *(t.value for t in c.traits)])
-                    for c in sorted(image.characteristics, key=by_source, reverse=True)]
-        return image.caption or "", " ".join(tags), " ".join(subjects)
+        tags: list[Any] = sorted(image.tags, key=attrgetter("source"), reverse=True)
+        subjects: list[Any] = sorted(image.characteristics, key=attrgetter("source"), reverse=True)
+        return (image.caption or "",
+                " ".join(t.name for t in tags if t.source == "user" or (t.confidence or 0) >= SURE),
+                " ".join(" ".join([c.subject, *(t.value for t in c.traits)]) for c in subjects))
 
     @staticmethod
     def expect(image: Shown, version: int | None) -> None:

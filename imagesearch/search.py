@@ -185,7 +185,7 @@ class Search:
         found = self.text.search(session, query, allowed)
         near, cosines = self.joint.nearest(session, vector, MOST_NEAREST, allowed, also=found.numbers)
         numbers = _union(near, found.numbers)
-        cosine, words, generated, exact = (np.zeros(len(numbers), kind) for kind in ("float32", "float32", bool, bool))
+        cosine, words, generated, exact = (np.zeros(len(numbers), kind) for kind in ("float32",) * 3 + (bool,))
         cosine[np.searchsorted(numbers, near)] = cosines
         held = np.searchsorted(numbers, found.numbers)
         words[held], generated[held], exact[held] = np.minimum(found.scores, 1), found.generated, found.phrase

@@ -16,7 +16,7 @@ class TextHits:
     numbers: np.ndarray    # (N,) int64, of the images
     scores: np.ndarray     # (N,) float32, see `TextIndex.search`
     phrase: np.ndarray     # (N,) bool: the caption holds the whole query, word by word
-    generated: np.ndarray  # (N,) bool: the caption is a model's
+    generated: np.ndarray  # (N,) float32: the share of the score, 0 to 1, that comes from words only a model said
 
     def only(self, kept: np.ndarray) -> "TextHits":
         return TextHits(self.numbers[kept], self.scores[kept], self.phrase[kept], self.generated[kept])

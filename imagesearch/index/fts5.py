@@ -16,8 +16,9 @@ STEMMED = "{caption tags characteristics} : "
 MOST_TERMS = 32  # of a query that are scored
 PUT = sql("REPLACE INTO words (rowid, caption, tags, characteristics, spelt) VALUES (:n, :c, :t, :h, :s)")
 CHANGED = sql("REPLACE INTO words_changes (image_number) VALUES (:n)")
-CHANGES = sql("SELECT c.id, c.image_number, i.caption_source = 'model' AS generated, w.caption, "
-              "w.tags || ' ' || w.characteristics AS others FROM words_changes c "
+CHANGES = sql("SELECT c.id, c.image_number, w.caption, w.tags, w.characteristics, "
+              "i.caption_source = 'model' AS generated, (SELECT group_concat(t.key, ' ') FROM tags t "
+              "WHERE t.image_number = c.image_number AND t.source = 'user') AS given FROM words_changes c "
               "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
               "WHERE c.id > :seen ORDER BY c.id")
 MATCHING = sql("SELECT rowid FROM words WHERE words MATCH :match")
@@ -54,7 +55,7 @@ class FTS5Index:
             self._take_in(session)
             found = self._postings.search(list(asked(text))[:MOST_TERMS])
             phrases = self._with_phrase(terms(text))
-        hits = TextHits(found.numbers, found.scores, np.isin(found.numbers, phrases), found.flags)
+        hits = TextHits(found.numbers, found.scores, np.isin(found.numbers, phrases), found.doubted)
         return hits if among is None else hits.only(np.isin(found.numbers, np.fromiter(among, "int64", len(among))))
 
     def having(self, session: Session, texts: Sequence[str]) -> set[int]:
@@ -106,7 +107,9 @@ class FTS5Index:
                 self._postings.remove(row.image_number)
                 self._captions.pop(row.image_number, None)
             else:
-                self._postings.put(row.image_number, f"{row.caption} {row.others}".split(), bool(row.generated))
+                told, tags = f"{row.caption} {row.characteristics}".split(), row.tags.split()
+                said = (row.given or "").split() if row.generated else [*told, *(row.given or "").split()]
+                self._postings.put(row.image_number, told + tags, {*told, *tags}.difference(said))
                 self._captions[row.image_number] = _spaced(row.caption)
             self._seen = row.id
         self._cached.now_right(session)

@@ -9,23 +9,24 @@ from hypothesis import strategies as st
 from imagesearch.index.postings import K1, B, Postings
 
 WORDS = ["dog", "cat", "red", "run", "beach"]
+DOUBTED = ["dog", "beach"]
 document = st.lists(st.sampled_from(WORDS), max_size=8)
 
 
 def filled(documents):
     index = Postings()
     for number, terms in documents.items():
-        index.put(number, terms, flag=number % 2 == 1)
+        index.put(number, terms, doubted=DOUBTED if number % 2 else ())
     return index
 
 
-def bm25(documents, query):
+def bm25(documents, query, counted=WORDS):
     """Written out, document by document."""
     usual = sum(map(len, documents.values())) / len(documents)
     having = Counter(term for terms in documents.values() for term in set(terms))
     idf = {t: math.log(1 + (len(documents) - having[t] + 0.5) / (having[t] + 0.5)) for t in query}
     return {number: sum(idf[t] * terms.count(t) * (K1 + 1) / (terms.count(t) + K1 * (1 - B + B * len(terms) / usual))
-                        for t in idf) / sum(idf.values())
+                        for t in idf if t in counted) / sum(idf.values())
             for number, terms in documents.items() if set(terms) & set(query)}
 
 
@@ -35,14 +36,16 @@ def test_scores_are_bm25_over_the_idf_asked_for(documents, query):
     found = filled(documents).search(query)
     assert dict(zip(found.numbers.tolist(), found.scores.tolist(), strict=True)) == pytest.approx(
         bm25(documents, query), rel=1e-4)
-    assert (found.flags == (found.numbers % 2 == 1)).all()
+    doubted = {number: bm25(documents, query, [t for t in query if t in DOUBTED]).get(number, 0) if number % 2 else 0
+               for number in found.numbers.tolist()}
+    assert found.doubted * found.scores == pytest.approx(list(doubted.values()), rel=1e-4, abs=1e-6)
 
 
 @given(changes=st.lists(st.tuples(st.integers(1, 9), st.none() | document.filter(len)), min_size=1))
 def test_after_any_changes_it_answers_as_one_made_anew(changes):
     index, documents = Postings(), {}
     for number, terms in changes:
-        index.remove(number) if terms is None else index.put(number, terms, number % 2 == 1)
+        index.remove(number) if terms is None else index.put(number, terms, DOUBTED if number % 2 else ())
         documents.pop(number, None) if terms is None else documents.update({number: terms})
     ours, anew = index.search(WORDS), filled(documents).search(WORDS)
     assert len(index) == len(documents)
