@@ -34,7 +34,7 @@ def read(name: str, data: bytes, caption_column: str | None = None) -> list[Sour
 
     Empty lines and those that begin with `#` are passed over. Raises Invalid, naming the list and what is wrong.
     """
-    lines = [line for line in descriptions.decoded(name, data).splitlines()
+    lines = [line for line in descriptions.lines_of(descriptions.decoded(name, data))
              if line.strip() and not line.lstrip().startswith("#")]
     try:
         columns = _columns(name, lines[0], caption_column) if lines else {}

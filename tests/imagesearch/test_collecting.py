@@ -68,6 +68,12 @@ def test_a_column_of_captions_can_be_chosen_and_a_wrong_one_is_named():
         collecting.read("list", b"http://a/1.jpg\n\xff\n")
 
 
+def test_a_caption_ends_where_its_line_ends_and_not_at_a_separator_in_it():
+    text = "http://a/1.jpg\ta dog\u2028on a beach\r\nhttp://a/2.jpg\n"
+    assert collecting.read("list", text.encode()) == [
+        Source("http://a/1.jpg", "a dog\u2028on a beach"), Source("http://a/2.jpg")]
+
+
 def test_an_empty_list_is_no_trouble_and_a_row_without_a_url_is_named():
     assert collecting.read("list", b"\n# nothing\n") == []
     assert [s.url for s in collecting.read("list", b"url,caption\n,a cat\nhttp://a/\n")] == ["row 1", "http://a/"]
