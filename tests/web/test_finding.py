@@ -57,6 +57,17 @@ def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
     expect(page.locator(".tile .caption")).to_have_text(["a white rocket stands on its launch pad"])
 
 
+def test_signs_before_the_first_word_are_no_error(page: Page):
+    page.locator("#q").fill("coffee")
+    expect(page.locator(".tile")).to_have_count(1)
+    with page.expect_request("**/search?*q=-cat+dog") as asked:
+        for text in ('"', "-c", "-cat dog"):
+            page.locator("#q").fill(text)
+            page.wait_for_timeout(300)  # longer than the pause after which what is typed is searched for
+            expect(page.get_by_text("That did not work")).to_be_hidden()
+    assert asked.value.url
+
+
 def test_a_word_half_typed_finds_what_it_will_find(page: Page):
     page.locator("#q").press_sequentially("rocke")
     expect(page.locator("h1")).to_have_text("1 picture for “rocket”")

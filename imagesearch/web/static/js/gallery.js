@@ -58,6 +58,7 @@ function typed(text) {
   renewing ||= since > SETTLED;
   typing = Date.now();
   pause = setTimeout(() => {
+    if (text.trim() && !searches.wordy(text)) return;
     const words = text.trim() ? {like: "", picture: ""} : {};
     running = go({...query, ...words, q: text.trim(), strictness: "", min_score: ""}, {replace: !renewing, letters: true});
     renewing = false;

@@ -28,6 +28,9 @@ export function address(query) {
   return given ? `?${given}` : window.location.pathname;
 }
 
+/** Whether there is anything to search for: not yet in `"` or `-c`, which may become `"black dog"` and `-cat dog`. */
+export const wordy = (text) => /[\p{L}\p{N}]/u.test(text.replace(/(^|\s)-\S*/gu, " "));
+
 export const filtered = (query) => FILTERS.some((name) => query[name].length);
 export const ranked = (query) => Boolean(query.q || query.like || query.picture);
 export const everything = (query) => !ranked(query) && !filtered(query);
