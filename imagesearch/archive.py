@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 
 from imagesearch.config import Settings
 from imagesearch.db import Database, Image
-from imagesearch.errors import ServiceError
+from imagesearch.errors import ServiceError, is_damaged_database
 from imagesearch.storage import STAGED, FolderStorage, sync_folder
 
 FORMAT = 1
@@ -43,6 +43,14 @@ class BadArchive(ServiceError):
 
 class InUse(ServiceError):
     """The place is not free to be restored into."""
+
+
+class Unfit(ServiceError):
+    """A database that a restore would refuse. The message goes on where its name would stand."""
+
+
+class Unsaved(ServiceError):
+    """What is stored cannot be backed up. No archive has been written, and one that was there stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,7 @@ class Manifest:
 def size(database: Database) -> int:
     """About how many bytes a backup reads, for a progress bar."""
     with database.read() as session:
-        return sum(session.scalars(select(Image.bytes)))
+        return session.scalar(select(func.coalesce(func.sum(Image.bytes), 0))) or 0
 
 
 def backup(database: Database, storage: FolderStorage, target: Path, progress: Progress = lambda _: None) -> Manifest:
@@ -80,6 +88,7 @@ def backup(database: Database, storage: FolderStorage, target: Path, progress: P
     First a snapshot of the database, then the files that it names. What is uploaded meanwhile is not in it; what is
     deleted meanwhile is kept by its place in the snapshot as long as its file could still be read, else left out of
     both. Of another engine than SQLite only the files are archived: use its own tool (`pg_dump`) for the rows.
+    Raises Unsaved for a database that a restore would refuse.
     """
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)  # mode 0600: keys are inside
     snapshot = Path(temporary + ".db")
@@ -100,11 +109,11 @@ def backup(database: Database, storage: FolderStorage, target: Path, progress: P
 def _write(archive: zipfile.ZipFile, database: Database, storage: FolderStorage, snapshot: Path,
            progress: Progress) -> Manifest:
     manifest = Manifest(FORMAT, datetime.now(UTC).isoformat(timespec="seconds"), "", 0)
-    with database.read() as session:
-        hashes = list(session.scalars(select(Image.sha256).order_by(Image.number)))
     if database.engine.dialect.name == "sqlite":
-        manifest.database = "sqlite"
-        hashes = _snapshot(database, snapshot)
+        manifest.database, hashes = "sqlite", _snapshot(database, snapshot)
+    else:
+        with database.read() as session:
+            hashes = list(session.scalars(select(Image.sha256).order_by(Image.number)))
     gone = [sha256 for sha256 in hashes if not _put(archive, manifest, storage, sha256, progress)]
     manifest.lost = _lost(database, gone)
     manifest.images = len(hashes) - len(set(gone) - set(manifest.lost))
@@ -118,15 +127,19 @@ def _write(archive: zipfile.ZipFile, database: Database, storage: FolderStorage,
 
 def _snapshot(database: Database, target: Path) -> list[str]:
     """A consistent copy through SQLite's online backup, in one step: writers go on, in WAL mode, as if it were a
-    reader. Returns the hashes of its images."""
+    reader. Returns the hashes of its images. Pages are copied as they are, damaged ones too: raises Unsaved."""
     source = database.engine.raw_connection()
     try:
         with closing(sqlite3.connect(target)) as copy:
             source.driver_connection.backup(copy)  # type: ignore[union-attr]
             copy.execute("PRAGMA journal_mode=DELETE")  # one file, no log beside it
-            return [row[0] for row in copy.execute("SELECT sha256 FROM images ORDER BY number")]
     finally:
         source.close()
+    try:
+        return _read(target)[1]
+    except Unfit as error:
+        raise Unsaved(f"the database {error}. No backup has been written, it could not be restored. Run `doctor`; the "
+                      "way back is the last backup, by `restore --replace`") from error
 
 
 def _put(archive: zipfile.ZipFile, manifest: Manifest, storage: FolderStorage, sha256: str,
@@ -277,24 +290,32 @@ def _checked(database: Path, manifest: Manifest) -> set[str]:
     """The hashes its images name. Raises BadArchive for a database that is damaged, foreign, newer than this
     program, or without the files it names."""
     try:
-        with closing(sqlite3.connect(database)) as copy:
-            copy.execute("PRAGMA trusted_schema=OFF")
-            problems = [row[0] for row in copy.execute("PRAGMA quick_check")]
-            if problems != ["ok"]:
-                raise BadArchive(f"the database in the archive is damaged: {problems[0]}")
-            if odd := copy.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
-                raise BadArchive(f"the database in the archive has a trigger or view {odd[0]!r}, which no backup has")
-            revision, = copy.execute("SELECT version_num FROM alembic_version").fetchone()
-            hashes = {row[0] for row in copy.execute("SELECT sha256 FROM images")}
-    except (sqlite3.Error, TypeError) as error:
-        raise BadArchive(f"the database in the archive is none of this service: {error}") from error
+        revision, hashes = _read(database)
+    except Unfit as error:
+        raise BadArchive(f"the database in the archive {error}. Nothing has been changed") from error
     if revision not in _revisions():
         raise BadArchive(f"the archive's tables are of revision {revision}, which this version does not know: it was "
                          "made by a newer one")
     without = [s for s in hashes if _original(s) not in manifest.files and s not in manifest.lost]
     if without:
         raise BadArchive(f"{len(without)} images of the archive have no file in it, for one {without[0]}")
-    return hashes
+    return set(hashes)
+
+
+def _read(database: Path) -> tuple[str, list[str]]:
+    """The revision of its tables, and the hashes of its images by their numbers. Raises Unfit."""
+    try:
+        with closing(sqlite3.connect(database)) as copy:
+            copy.execute("PRAGMA trusted_schema=OFF")
+            problems = [" ".join(row[0].split()) for row in copy.execute("PRAGMA quick_check")]
+            if problems != ["ok"]:
+                raise Unfit(f"is damaged: {problems[0]}")
+            if odd := copy.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+                raise Unfit(f"has a trigger or view {odd[0]!r}, which no backup has")
+            revision, = copy.execute("SELECT version_num FROM alembic_version").fetchone()
+            return revision, [row[0] for row in copy.execute("SELECT sha256 FROM images ORDER BY number")]
+    except (sqlite3.Error, TypeError) as error:
+        raise Unfit(f"is {'damaged' if is_damaged_database(error) else 'none of this service'}: {error}") from error
 
 
 def _revisions() -> set[str]:
@@ -345,6 +366,8 @@ def _has_rows(live: sqlite3.Connection) -> bool:
         return bool(live.execute("SELECT EXISTS (SELECT 1 FROM images) OR EXISTS (SELECT 1 FROM keys)").fetchone()[0])
     except sqlite3.OperationalError:  # no tables yet
         return False
+    except sqlite3.DatabaseError:  # damaged: who restores with --replace wants to be rid of it
+        return True
 
 
 def _sqlite_file(url: str) -> Path:

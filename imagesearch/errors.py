@@ -1,10 +1,17 @@
 """What a caller can do wrong. No HTTP here: `imagesearch.web.problems` gives each its status."""
 import errno
+import sqlite3
 
 
 def is_full_disk(error: BaseException) -> bool:
     """Nobody's wrong, and a passing one."""
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_damaged_database(error: BaseException) -> bool:
+    """SQLite's own word for it, plain or wrapped by SQLAlchemy: a page that is none, or a file that is no database."""
+    code = getattr(getattr(error, "orig", error), "sqlite_errorcode", 0)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}  # above them: where it was met
 
 
 class ServiceError(Exception):

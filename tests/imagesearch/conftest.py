@@ -1,3 +1,6 @@
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,22 @@ def site(photo):
         for name in ("chelsea.png", "rocket.jpg", "coffee.png"):
             site[f"/{name}"] = photo(name)
         yield site
+
+
+@pytest.fixture
+def damage(services) -> Callable[[str], None]:
+    """Zeroes the page that a table begins on, as a failing disk does."""
+    def damage(table: str) -> None:
+        file = services.settings.data_dir / "imagesearch.db"
+        services.database.engine.dispose()
+        with closing(sqlite3.connect(file)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            page, = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [table]).fetchone()
+            size, = connection.execute("PRAGMA page_size").fetchone()
+        with file.open("r+b") as opened:
+            opened.seek((page - 1) * size)
+            opened.write(bytes(size))
+    return damage
 
 
 @pytest.fixture

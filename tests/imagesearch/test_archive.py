@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 
 from imagesearch import archive
 from imagesearch.annotations import Annotation
-from imagesearch.archive import BadArchive, InUse, backup, restore
+from imagesearch.archive import BadArchive, InUse, Unsaved, backup, restore
 from imagesearch.bootstrap import build
 from imagesearch.doctor import Doctor
 from imagesearch.storage import FolderStorage
@@ -198,6 +198,26 @@ def test_lost_and_damaged_originals_are_told_and_their_rows_saved(filled, elsewh
     services.database.engine.dispose()
 
 
+@pytest.mark.parametrize("table", ["images", "vectors", "words_data"])
+def test_a_damaged_database_takes_no_last_backups_place(filled, saved, damage, table):
+    before = saved.read_bytes()
+    damage(table)
+    with pytest.raises(Unsaved, match=r"the database is damaged.* `restore --replace`"):
+        backup(filled.database, filled.storage, saved)
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.glob("*backup.zip*")] == ["backup.zip"]
+
+
+@pytest.mark.parametrize("table", ["images", "images_by_status"])
+def test_a_restore_takes_a_damaged_databases_place(filled, saved, settings, damage, table):
+    before = contents(settings)
+    damage(table)
+    with pytest.raises(InUse, match="holds data already"):
+        restore(settings, saved)
+    restore(settings, saved, replace=True)
+    assert contents(settings) == before
+
+
 # ---- archives that are not what they say --------------------------------------------------------------
 
 def test_the_manifest_of_ten_million_images_is_not_too_large(saved):
@@ -263,6 +283,12 @@ def no_database(entries, manifest):
     listed(manifest, "imagesearch.db", entries["imagesearch.db"])
 
 
+def damaged_database(entries, manifest):
+    data = entries["imagesearch.db"]
+    entries["imagesearch.db"] = data[:20 * 4096] + bytes(3 * 4096) + data[23 * 4096:]
+    listed(manifest, "imagesearch.db", entries["imagesearch.db"])
+
+
 def foreign_database(entries, manifest):
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE t (x)")
@@ -299,7 +325,7 @@ def nonsense(entries, manifest):
 @pytest.mark.parametrize(("change", "why"), [
     (climb, "which no backup has"), (absolute, "which no backup has"), (unlisted, "not those of its manifest"),
     (missing, "not those of its manifest"), (altered, "its manifest says"), (sizes, "its manifest says"),
-    (no_database, "none of this service"), (foreign_database, "none of this service"),
+    (no_database, "is damaged"), (damaged_database, "is damaged"), (foreign_database, "none of this service"),
     (with_sql("CREATE TRIGGER t AFTER INSERT ON images BEGIN DELETE FROM keys; END"), "trigger or view"),
     (with_sql("UPDATE alembic_version SET version_num = '9999'"), "newer"), (without_file, "have no file in it"),
     (of_the_future, "format is 99"), (nonsense, "not a whole archive")])
