@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, func, select, text
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
 from imagesearch.db import Image, Vector
+from imagesearch.errors import is_damaged_database
 from imagesearch.library import CONTENT, Library
 
 CHUNK = 500  # rows read at a time
@@ -40,9 +43,21 @@ class Doctor:
         finding before asking for the next is not told of what came of it.
 
         `checksums` reads every original; `forget_lost` makes images without their file mendable: by deleting them.
+        Damage in the database is the last finding: by rows that cannot be read, files would seem to be of no image.
         """
+        try:
+            if problems := self._damage():
+                yield _damaged(problems)
+            else:
+                yield from self._examine(checksums, forget_lost)
+        except DatabaseError as error:
+            if not is_damaged_database(error):
+                raise
+            yield _damaged([str(error.orig)])
+
+    def _examine(self, checksums: bool, forget_lost: bool) -> Iterator[Finding]:
         checks: list[Callable[[], Finding]] = [
-            self.unsound_database, self.unfinished, lambda: self.damaged(checksums), self.orphans,
+            self.loose_rows, self.unfinished, lambda: self.damaged(checksums), self.orphans,
             self.stray_thumbnails, self.spoken_twice, lambda: self.lost(forget_lost),
             lambda: self.undescribed("failed"), lambda: self.undescribed("pending"), self.odd_vectors,
             self.without_vectors, self.unsound_words, self.stray_words, self.stale_words, self.retired_vectors]
@@ -139,14 +154,23 @@ class Doctor:
 
     # ---- database and words --------------------------------------------------------------------------
 
-    def unsound_database(self) -> Finding:
+    def _damage(self) -> list[str]:
+        """What SQLite finds wrong with its file. Of the text index newer versions of it speak too: that is mended
+        below."""
+        found = [str(row[0]) for row in self._pragma("quick_check")]
+        return [" ".join(said.split()) for said in found if said != "ok" and "FTS5 table" not in said]
+
+    def loose_rows(self) -> Finding:
+        loose = [f"{table} row {row} names a missing row of {parent}"
+                 for table, row, parent, _ in self._pragma("foreign_key_check")]
+        return Finding("rows that name a missing one", loose, advice="restore the last backup")
+
+    def _pragma(self, name: str) -> Sequence[Any]:
+        """Its rows; of another engine than SQLite none."""
         if self.database.engine.dialect.name != "sqlite":
-            return Finding("", [])
+            return []
         with self.database.read() as session:
-            problems = [row[0] for row in session.execute(text("PRAGMA quick_check")) if row[0] != "ok"]
-            problems += [f"{row[0]} row {row[1]} names a missing row of {row[2]}"
-                         for row in session.execute(text("PRAGMA foreign_key_check"))]
-        return Finding("damage in the database", problems, advice="restore the last backup")
+            return session.execute(text(f"PRAGMA {name}")).all()
 
     def unsound_words(self) -> Finding:
         with self.database.write() as session:
@@ -204,6 +228,11 @@ class Doctor:
             image = session.scalar(select(Image).where(Image.id == id).options(*CONTENT))
             if image is not None:
                 self.library.text.put(session, {image.number: self.library.searchable(image)})
+
+
+def _damaged(problems: list[str]) -> Finding:
+    return Finding("damage in the database", problems,
+                   advice="stop the service and restore the last backup: `restore --replace`")
 
 
 def _chunk(session: Session, last: int) -> Sequence[Image]:

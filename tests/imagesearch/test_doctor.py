@@ -1,3 +1,6 @@
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import text, update
 
@@ -117,6 +120,31 @@ def test_damaged_files_are_set_aside(library, photo, change, checksums):
     assert (library.storage.root / "damaged" / sha256).exists()
     library.add(photo("chelsea.png"))
     assert findings(library, checksums=True) == {}
+
+
+@pytest.mark.parametrize("table", ["images", "vectors", "words_data", "tags_by_key"])
+def test_damage_in_the_database_is_found_and_nothing_is_mended_by_what_is_left_of_it(library, damage, table):
+    files = sorted(library.storage)
+    damage(table)
+    found, = Doctor(library).examine()
+    assert (found.trouble, found.mend, found.serious) == ("damage in the database", None, True)
+    assert "restore the last backup" in found.advice
+    repair(library, forget_lost=True)
+    assert sorted(library.storage) == files
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:len(data) // 2], lambda data: b"junk" * 5000])
+def test_a_database_cut_off_or_overwritten_beneath_us_is_found_too(library, settings, change):
+    library.database.engine.dispose()
+    file = settings.data_dir / "imagesearch.db"
+    file.write_bytes(change(file.read_bytes()))
+    assert list(findings(library)) == ["damage in the database"]
+
+
+def test_rows_that_name_a_missing_one_are_told(library, settings):
+    with closing(sqlite3.connect(settings.data_dir / "imagesearch.db")) as shell, shell:  # as a person might
+        shell.execute("INSERT INTO colours (image_number, name, hex, share) VALUES (99, 'red', '#f00', 1)")
+    assert list(findings(library)) == ["rows that name a missing one"]
 
 
 def test_missing_vectors_are_made_again(library):
