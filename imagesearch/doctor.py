@@ -86,14 +86,14 @@ class Doctor:
                        self.storage.set_aside, "set aside by --repair in the folder `damaged`, as they are")
 
     def orphans(self) -> Finding:
-        def unused(sha256: str) -> bool:
+        def unused(path: str) -> bool:
             with self.database.read() as session:
-                return session.scalar(select(Image.number).where(Image.sha256 == sha256)) is None
+                return session.scalar(select(Image.number).where(Image.sha256 == Path(path).name)) is None
 
-        stored = list(self.storage)  # before the rows: what is uploaded meanwhile is in both or in neither
+        stored = list(self.storage.originals())  # before the rows: what is uploaded meanwhile is in both or in neither
         known = self._hashes()
-        seen = [sha256 for sha256 in stored if sha256 not in known]
-        return Finding("files that no image uses", _after_a_moment(seen, unused), self.library.sweep)
+        seen = [str(path) for path in stored if path.name not in known]
+        return Finding("files that no image uses", _after_a_moment(seen, unused), self._sweep)
 
     def stray_thumbnails(self) -> Finding:
         thumbnails = [(path, size) for path in self.storage.thumbnails() if (size := _size(path)) is not None]
@@ -199,6 +199,13 @@ class Doctor:
     def _hashes(self) -> set[str]:
         with self.database.read() as session:
             return set(session.scalars(select(Image.sha256)))
+
+    def _sweep(self, path: str) -> None:
+        """In its place an upload may name it any moment; in the wrong folder nobody looks for it."""
+        if Path(path) == self.storage.path(Path(path).name):
+            self.library.sweep(Path(path).name)
+        else:
+            Path(path).unlink(missing_ok=True)
 
     def _is_there(self, id: str) -> bool:
         """It has not been deleted while we looked."""

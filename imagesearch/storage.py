@@ -95,7 +95,11 @@ class FolderStorage:
 
     def __iter__(self) -> Iterator[str]:
         """The hash of every stored original."""
-        return (p.name for p in (self.root / "originals").glob("??/*") if len(p.name) == 64)
+        return (p.name for p in self.originals())
+
+    def originals(self) -> Iterator[Path]:
+        """Every stored original; a hand may have put it into a folder that is not its own."""
+        return (p for p in (self.root / "originals").glob("??/*") if len(p.name) == 64)
 
     def thumbnails(self) -> Iterator[Path]:
         """Every stored thumbnail; its name begins with the hash of its original."""

@@ -73,6 +73,16 @@ def test_files_of_no_image_are_swept(library):
     assert len(list(library.storage)) == 2
 
 
+def test_a_file_in_a_folder_that_is_not_its_own_is_swept_too(library):
+    stray = library.storage.path("ab" * 32).with_name("cd" * 32)
+    stray.parent.mkdir()
+    stray.write_bytes(b"orphan")
+    assert findings(library) == {"files that no image uses": [str(stray)]}
+    repair(library)
+    assert findings(library) == {}
+    assert not stray.exists()
+
+
 def test_sounds_of_no_image_and_of_captions_that_were_changed_are_swept(library):
     cat, rocket = of(library, "cat.png").sha256, of(library, "rocket.jpg").sha256
     for sha256, key in (("cd" * 32, "1"), (cat, "1"), (cat, "2")):  # as they were once written
