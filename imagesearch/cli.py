@@ -511,6 +511,21 @@ def list_() -> None:
 @keys.command()
 @click.argument("name")
 def revoke(name: str) -> None:
-    """End a key's validity at once."""
-    services().keys.revoke(name)
+    """End a key's validity at once.
+
+    With the last one the service asks for keys no more, unless API_KEYS has some."""
+    service = services()
+    service.keys.revoke(name)
     click.echo(f"{name} is revoked")
+    if not service.keys.all():
+        tell(_without_keys(service.settings))
+
+
+def _without_keys(settings: Settings) -> str:
+    """What follows for a running service; it may have been started with other settings than these."""
+    if settings.api_keys:
+        return "that was the last key made here; those of API_KEYS still hold"
+    return ("that was the last key. A service without API_KEYS of its own now serves whoever is on its machine, or "
+            "comes through a proxy there, without a key: reading, writing and deleting, whatever REQUIRE_KEY_FOR_READS "
+            "says. It answers nobody else, and does not start again with a HOST beyond loopback. `keys create NAME` "
+            "makes a key; it is asked for at once")

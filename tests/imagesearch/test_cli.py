@@ -213,6 +213,21 @@ def test_keys_are_made_listed_and_revoked(run, services):
     assert run("keys", "revoke", "laptop").exit_code == 1
 
 
+def test_whoever_revokes_the_last_key_is_told_what_follows(run, monkeypatch):
+    run("keys", "create", "laptop")
+    run("keys", "create", "phone")
+    assert run("keys", "revoke", "laptop").output == "laptop is revoked\n"
+    last = run("keys", "revoke", "phone")
+    assert last.stdout == "phone is revoked\n"
+    assert "that was the last key. A service without API_KEYS of its own now serves whoever is on" in last.stderr
+
+
+def test_and_that_those_of_the_setting_hold(settings):
+    run = CliRunner(env={"DATA_DIR": str(settings.data_dir), "API_KEYS": "secret"}).invoke
+    run(main, ["keys", "create", "laptop"])
+    assert "those of API_KEYS still hold" in run(main, ["keys", "revoke", "laptop"]).stderr
+
+
 def test_a_setting_that_makes_no_sense_is_told_in_a_line():
     result = CliRunner(env={"PORT": "none"}).invoke(main, ["keys", "list"])
     assert (result.exit_code, result.output) == (1, "Error: PORT='none': must be a whole number of at least 1\n")
