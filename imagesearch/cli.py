@@ -1,6 +1,7 @@
 """The command line: `python -m imagesearch --help`. It works on the same data as a running service, beside it."""
 import csv
 import os
+import sqlite3
 import sys
 import threading
 from collections import Counter
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError
 from tqdm import tqdm
 
 from captioning.registry import ModelDamaged, ModelMissing
@@ -23,7 +24,7 @@ from imagesearch.bootstrap import Services, build
 from imagesearch.collecting import Collector
 from imagesearch.config import Settings
 from imagesearch.doctor import Doctor, Finding
-from imagesearch.errors import ServiceError
+from imagesearch.errors import ServiceError, is_damaged_database
 from imagesearch.fetching import Fetcher, Limits
 from imagesearch.hosts import Stopped
 from imagesearch.importer import Importer
@@ -37,8 +38,25 @@ INTERRUPTED = 130  # the exit status of a command that Ctrl-C ended, as shells g
 AT_ONCE = 8  # threads that fetch: most of the time they wait for a server
 SHOWN = 10  # examples of a finding
 
+
+class NewFile(click.Path):
+    """A file to write, in a folder that is there: else the error would come late, and name a temporary file in it."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folder = (path := Path(os.fsdecode(super().convert(value, param, ctx)))).parent
+        if not folder.is_dir():
+            self.fail(f"there is no folder {str(folder)!r}", param, ctx)
+        if not (path.exists() or os.access(folder, os.W_OK)):
+            self.fail(f"nothing can be written into the folder {str(folder)!r}", param, ctx)
+        return path
+
+
 file_in = click.Path(exists=True, dir_okay=False, path_type=Path)
-file_out = click.Path(dir_okay=False, writable=True, path_type=Path)
+file_out = NewFile()
+force_option = click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), default=JOBS, show_default="two a core",
                            metavar="N", help="Threads that work at once.")
 report_option = click.option("--report", type=file_out, help="Write the bad files and why to this CSV.")
@@ -54,15 +72,26 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (ServiceError, ModelMissing, ModelDamaged) as error:
             raise click.ClickException(str(error)) from error
-        except OperationalError as error:
-            raise click.ClickException(_unusable(error)) from error
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            raise click.ClickException(_unusable(error, ctx.invoked_subcommand)) from error
+        except BrokenPipeError:  # whoever reads has seen enough: click ends without a word
+            raise
         except OSError as error:
             raise click.ClickException(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from error
 
 
-def _unusable(error: OperationalError) -> str:
-    said = f"the database cannot be used: {error.orig}"
-    return said + "; another process is writing to it. Try again when it is done" * ("locked" in said)
+def _unusable(error: DatabaseError | sqlite3.DatabaseError, command: str | None) -> str:
+    said = str(getattr(error, "orig", error))
+    if is_damaged_database(error):
+        return f"the database is damaged: {said}. " + "Run `doctor`; " * (command != "doctor") + (
+            "the way back is the last backup, by `restore --replace`")
+    return f"the database cannot be used: {said}" + (
+        "; another process is writing to it. Try again when it is done" * ("locked" in said))
+
+
+def check_free(file: Path, force: bool) -> None:
+    if file.exists() and not force:
+        raise click.ClickException(f"{file} exists; give another name, or --force")
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -367,15 +396,14 @@ def _tell_finding(finding: Finding, left: dict[str, str]) -> None:
 
 @main.command()
 @click.argument("file", type=file_out)
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@force_option
 def backup(file: Path, force: bool) -> None:
     """Copy all that is stored to FILE.
 
     A ZIP of the originals and the database, with a checksum of each. Consistent while the service runs: a snapshot
     of the database is taken at once, then the files it names are copied. FILE appears when it is whole. It holds
     the (hashed) keys, so only its owner may read it. """
-    if file.exists() and not force:
-        raise click.ClickException(f"{file} exists; give another name, or --force")
+    check_free(file, force)
     service = services()
     with tqdm(total=archives.size(service.database), unit="B", unit_scale=True, disable=None) as progress:
         manifest = archives.backup(service.database, service.storage, file, progress.update)
@@ -453,14 +481,13 @@ def lessons() -> None:
 
 @lessons.command("export")
 @click.argument("file", type=file_out)
-@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@force_option
 def export_lessons(file: Path, force: bool) -> None:
     """Write the lessons that stand to FILE.
 
     Those taken back are left out, and so are those given under another encoder, which `reindex --retire` brings into
     the present one's space. """
-    if file.exists() and not force:
-        raise click.ClickException(f"{file} exists; give another name, or --force")
+    check_free(file, force)
     count, others = services().teaching.export(file)
     click.echo(f"{count:,} lessons in {file}" + f", {others:,} of another encoder left out" * bool(others))
 

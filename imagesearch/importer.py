@@ -120,8 +120,9 @@ def _take_captions(found: Folder, folder: str, names: set[str], column: str | No
         if name in names and folder not in found.tables:
             try:
                 found.tables[folder] = descriptions.read(Path(folder, name), column)
-            except ServiceError as error:
-                found.bad.append(Outcome(os.path.join(folder, name), "bad", str(error)))
+            except ServiceError as error:  # which names the file itself
+                path = os.path.join(folder, name)
+                found.bad.append(Outcome(path, "bad", str(error).removeprefix(f"{path}: ")))
 
 
 def _is(entry: "os.DirEntry[str]", kind: Callable[["os.DirEntry[str]"], bool]) -> bool:

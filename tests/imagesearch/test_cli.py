@@ -248,6 +248,45 @@ def test_a_database_that_cannot_be_opened_is_told_in_a_line(run, tmp_path):
         1, "Error: the database cannot be used: unable to open database file\n")
 
 
+@pytest.mark.parametrize("command", [
+    ["backup", "b.zip"], ["demo"], ["doctor"], ["export"], ["import", "."], ["keys", "list"],
+    ["lessons", "export", "l"], ["recaption"], ["reindex"]], ids=" ".join)
+def test_a_file_that_is_no_database_is_told_in_a_line(run, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "imagesearch.db").write_bytes(b"junk" * 5000)
+    refused = run(*command, data=tmp_path / "new")
+    assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)
+    assert "Error: the database is damaged: file is not a database." in refused.output
+    assert "the way back is the last backup" in refused.output
+
+
+def test_doctor_tells_of_damage_in_the_database_and_backup_keeps_the_last_one(run, folder, tmp_path, damage):
+    run("import", folder)
+    run("backup", tmp_path / "b.zip")
+    damage("vectors")
+    found = run("doctor", "--repair")
+    assert (found.exit_code, "damage in the database" in found.output) == (1, True)
+    assert "    → stop the service and restore the last backup" in found.output
+    refused = run("backup", "--force", tmp_path / "b.zip")
+    assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)
+    assert run("restore", "--replace", tmp_path / "b.zip").exit_code == 0
+    assert run("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [["backup"], ["lessons", "export"], ["export", "--query", "cat", "--zip"],
+                                     ["import", ".", "--report"]], ids=" ".join)
+def test_a_file_in_a_folder_that_is_not_there_is_refused_at_once(run, tmp_path, command):
+    refused = run(*command, tmp_path / "nowhere" / "x")
+    assert (refused.exit_code, f"there is no folder '{tmp_path / 'nowhere'}'" in refused.output) == (2, True)
+
+
+def test_a_captions_file_that_cannot_be_read_is_named_once(run, folder):
+    (folder / "captions.csv").write_bytes(b"image,caption\nchelsea.png,caf\xe9\n")
+    told, = (line for line in run("import", folder).stderr.splitlines() if "UTF-8" in line)
+    assert told == f"{folder / 'captions.csv'}: line 2 is not UTF-8; save the file as UTF-8 and try again"
+
+
 # ---- another process, and its end ---------------------------------------------------------------------
 
 @pytest.fixture
