@@ -435,15 +435,17 @@ def restore(file: Path, replace: bool) -> None:
 @main.command()
 @click.option("--output", "-o", type=click.File("w", encoding="utf-8", atomic=True), default="-",
               help="Write the JSON lines here.  [default: standard output]")
-@click.option("--zip", "target", type=file_out, help="Write the originals and results.json to this ZIP instead.")
-@click.option("--query", "-q", default="", help="Only what a search for these words finds, best first.")
+@click.option("--zip", "target", type=file_out, metavar="FILE",
+              help="Write the originals and results.json to this ZIP instead.")
+@force_option
+@click.option("--query", "-q", help="Only what a search for these words finds, best first.")
 @click.option("--subject", multiple=True, help="Only images with such a subject; may repeat, as may the next three.")
 @click.option("--colour", multiple=True)
 @click.option("--action", multiple=True)
 @click.option("--tag", multiple=True)
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most N images.")
-def export(output: IO[str], target: Path | None, query: str, subject: tuple[str, ...], colour: tuple[str, ...],
-           action: tuple[str, ...], tag: tuple[str, ...], limit: int | None) -> None:
+def export(output: IO[str], target: Path | None, force: bool, query: str | None, subject: tuple[str, ...],
+           colour: tuple[str, ...], action: tuple[str, ...], tag: tuple[str, ...], limit: int | None) -> None:
     """Write images as JSON lines, or as a ZIP.
 
     Every image as a line of JSON, in the API's shape, newest first; or what a search finds, best first; or with --zip
@@ -452,9 +454,12 @@ def export(output: IO[str], target: Path | None, query: str, subject: tuple[str,
     from imagesearch import export as exporting
 
     service, filters = services(), Filters(subject, colour, action, tag)
-    if target and not (query or filters):
+    wanted = query is not None or bool(filters)
+    if target and not wanted:
         raise click.UsageError("--zip takes what a search finds: give --query, --subject, --colour, --action or --tag "
                                "(for everything there is `backup`)")
+    if target:
+        check_free(target, force)
     with exporting.shapes():
         if target:
             number = exporting.write_zip(
@@ -462,7 +467,7 @@ def export(output: IO[str], target: Path | None, query: str, subject: tuple[str,
             click.echo(f"{number:,} originals in {target}")
             return
         images = ((hit.image for hit in exporting.found(service, query, filters, Cut(), limit).hits)
-                  if query or filters else exporting.every(service))
+                  if wanted else exporting.every(service))
         for line in exporting.lines(service, islice(images, limit)):
             output.write(line + "\n")
 

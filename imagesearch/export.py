@@ -28,13 +28,13 @@ def every(services: Services) -> Iterator[Record]:
             return
 
 
-def found(services: Services, query: str, filters: Filters, cut: Cut, most: int | None = None) -> Results:
+def found(services: Services, query: str | None, filters: Filters, cut: Cut, most: int | None = None) -> Results:
     """All pages of a search in one; without words, of a search by features."""
     hits: list[Hit] = []
     while True:
         cut = replace(cut, limit=min(CHUNK, CHUNK if most is None else most - len(hits)))
-        page = services.search.by_text(query, filters=filters, cut=cut) if query else services.search.by_features(
-            filters, cut)
+        page = (services.search.by_features(filters, cut) if query is None else
+                services.search.by_text(query, filters=filters, cut=cut))
         hits += page.hits
         if page.next is None or (most is not None and len(hits) >= most):
             return replace(page, hits=hits, next=None)

@@ -192,6 +192,34 @@ def test_export_gives_the_apis_own_shape(run, folder, client):
     assert found["caption"] == "an orange cat"
 
 
+def test_export_of_an_empty_query_is_refused_as_any_without_a_word(run, folder, tmp_path):
+    run("import", folder)
+    for query in ("", "  "):
+        for zipped in ([], ["--zip", tmp_path / "x.zip"]):
+            refused = run("export", "--query", query, *zipped)
+            assert (refused.exit_code, refused.output) == (1, "Error: holds no word to search for\n")
+
+
+def test_export_replaces_a_zip_only_when_that_is_asked_for(run, folder, tmp_path):
+    run("import", folder)
+    (tmp_path / "x.zip").write_bytes(b"mine")
+    refused = run("export", "--zip", tmp_path / "x.zip", "--subject", "cat")
+    assert (refused.exit_code, "exists; give another name, or --force" in refused.output) == (1, True)
+    assert (tmp_path / "x.zip").read_bytes() == b"mine"
+    assert run("export", "--zip", tmp_path / "x.zip", "--subject", "cat", "--force").exit_code == 0
+    assert zipfile.is_zipfile(tmp_path / "x.zip")
+
+
+def test_export_ends_without_a_word_when_nobody_reads_on(run, folder, settings):
+    run("import", folder)
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "imagesearch", "export"], cwd=ROOT, stdout=write,
+                          stderr=subprocess.PIPE, env={**os.environ, "DATA_DIR": str(settings.data_dir)})
+    os.close(write)
+    assert done.stderr == b""
+
+
 def test_export_gives_the_originals_of_a_search(run, folder, tmp_path, photo):
     run("import", folder)
     assert run("export", "--zip", tmp_path / "x.zip").exit_code == 2
