@@ -93,6 +93,9 @@ class Doctor:
         stored = list(self.storage.originals())  # before the rows: what is uploaded meanwhile is in both or in neither
         known = self._hashes()
         seen = [str(path) for path in stored if path.name not in known]
+        if not known:  # a new database in the place of a lost one is not worth all the pictures
+            return Finding("files that no image uses, as the database holds no image at all", seen,
+                           advice="kept; restore the last backup, or move the folder `originals` away and import it")
         return Finding("files that no image uses", _after_a_moment(seen, unused), self._sweep)
 
     def stray_thumbnails(self) -> Finding:

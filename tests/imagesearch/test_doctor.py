@@ -73,6 +73,13 @@ def test_files_of_no_image_are_swept(library):
     assert len(list(library.storage)) == 2
 
 
+def test_a_lost_database_costs_no_picture(library):
+    change(library, "DELETE FROM images")
+    assert [len(items) for trouble, items in findings(library).items() if "holds no image at all" in trouble] == [2]
+    repair(library)
+    assert len(list(library.storage)) == 2
+
+
 def test_a_file_in_a_folder_that_is_not_its_own_is_swept_too(library):
     stray = library.storage.path("ab" * 32).with_name("cd" * 32)
     stray.parent.mkdir()
