@@ -2,6 +2,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from imagesearch.annotations import Annotation
@@ -60,12 +61,20 @@ def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
 def test_signs_before_the_first_word_are_no_error(page: Page):
     page.locator("#q").fill("coffee")
     expect(page.locator(".tile")).to_have_count(1)
-    with page.expect_request("**/search?*q=-cat+dog") as asked:
-        for text in ('"', "-c", "-cat dog"):
+    for text in ('"', "-c"):
+        page.locator("#q").fill(text)
+        page.wait_for_timeout(300)  # longer than the pause after which what is typed is searched for
+        expect(page.get_by_text("That did not work")).to_be_hidden()
+    for text, sent in (("-cat dog", "-cat+dog"), ('-"horse"', "-%22horse%22")):
+        with page.expect_request(f"**/search?*q={sent}*"):
             page.locator("#q").fill(text)
-            page.wait_for_timeout(300)  # longer than the pause after which what is typed is searched for
-            expect(page.get_by_text("That did not work")).to_be_hidden()
-    assert asked.value.url
+
+
+@pytest.mark.parametrize(("caption", "word", "marked"), [
+    ("Cafés", "cafe", "Cafés"), ("कुत्ता घर", "कुत्ता", "कुत्ता"), ("カラス", "ガラス", ""), ("ガラス", "ガラス", "ガラス")])
+def test_the_words_marked_are_those_that_were_found(page: Page, caption: str, word: str, marked: str):
+    assert page.evaluate("""async ([caption, word]) => (await import("/static/js/match.js")).marked(caption, [word])
+        .filter((node) => node.nodeType).map((node) => node.textContent).join(" ")""", [caption, word]) == marked
 
 
 def test_a_word_half_typed_finds_what_it_will_find(page: Page):

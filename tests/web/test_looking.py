@@ -81,6 +81,31 @@ def test_a_picture_deleted_among_results_is_gone_from_all_pictures_too_until_the
     expect(page.locator(".tile")).to_have_count(5)
 
 
+def test_an_undo_among_all_pictures_brings_back_what_was_deleted_among_results(page: Page):
+    page.locator("#q").fill("coffee")
+    expect(page.locator(".tile")).to_have_count(1)
+    open_first(page)
+    page.get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/?q=coffee")
+    page.go_back()
+    expect(page.locator("h1")).to_have_text("4 pictures")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("h1")).to_have_text("5 pictures")
+    expect(page.locator(".tile")).to_have_count(5)
+
+
+def test_a_lesson_is_seen_on_what_the_back_button_comes_back_to(page: Page):
+    open_first(page)
+    page.get_by_label("Add a tag").fill("silhouette")
+    page.keyboard.press("Enter")
+    expect(page.locator(".details .tags .user")).to_have_text(["silhouette"])
+    page.keyboard.press("Escape")
+    page.locator("#q").fill("coffee")
+    expect(page.locator(".tile")).to_have_count(1)
+    with page.expect_request("**/images?*"):
+        page.go_back()
+
+
 def test_a_picture_is_deleted_for_good_when_the_page_is_left(page: Page, stocked):
     library = stocked[0].library
     open_first(page)

@@ -143,7 +143,7 @@ function fresh(hits) {
 }
 
 function remember() {
-  if (found.query !== query) return; // its answer is still under way
+  if (outdated || found.query !== query) return; // a lesson changed it, or its answer is still under way
   kept.set(searches.address(query), {...found, hits: grid.hits, scroll: scrollY});
   if (kept.size > KEPT) kept.delete(kept.keys().next().value);
 }
@@ -255,6 +255,8 @@ function hide(image) {
       grid.restore(hit, index);
       if (found.total !== null) found.total++;
       headline();
+    } else if (where !== query) {
+      run(query); // it may belong to this one too
     }
   };
 }

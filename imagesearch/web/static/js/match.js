@@ -1,7 +1,8 @@
 import {el, percent, swatch} from "./dom.js";
 
 const LOOKS_LIKE = 0.5; // of a calibrated probability: from here on the picture itself speaks for the match
-const WORD = /[\p{L}\p{N}]+/gu;
+const WORD = /[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
+const ACCENT = /[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]/gu; // not what tells ガ from カ
 const ENDINGS = /(?:'s|ings?|edly|ed|ies|es|s|y|e)$/u;
 const IRREGULAR = new Map(Object.entries({
   ran: "run", sat: "sit", stood: "stand", held: "hold", rode: "ride", threw: "throw", caught: "catch", swam: "swim",
@@ -11,7 +12,7 @@ const IRREGULAR = new Map(Object.entries({
 
 /** A word without its ending, near enough to the service's stemmer to mark the same words. */
 function stem(word) {
-  const plain = word.toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "");
+  const plain = word.toLowerCase().normalize("NFKD").replace(ACCENT, "").normalize("NFC");
   const root = (IRREGULAR.get(plain) ?? plain).replace(ENDINGS, "");
   const single = root.replace(/([b-df-hj-np-tv-z])\1$/u, "$1"); // running → run
   return single.length < 2 ? plain : single;

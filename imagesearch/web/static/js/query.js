@@ -29,7 +29,7 @@ export function address(query) {
 }
 
 /** Whether there is anything to search for: not yet in `"` or `-c`, which may become `"black dog"` and `-cat dog`. */
-export const wordy = (text) => /[\p{L}\p{N}]/u.test(text.replace(/(^|\s)-\S*/gu, " "));
+export const wordy = (text) => /[\p{L}\p{N}]/u.test(text.replace(/(^|\s)-[\p{L}\p{N}_]\S*/gu, " "));
 
 export const filtered = (query) => FILTERS.some((name) => query[name].length);
 export const ranked = (query) => Boolean(query.q || query.like || query.picture);
