@@ -16,9 +16,13 @@ STEMMED = "{caption tags characteristics} : "
 MOST_TERMS = 32  # of a query that are scored
 PUT = sql("REPLACE INTO words (rowid, caption, tags, characteristics, spelt) VALUES (:n, :c, :t, :h, :s)")
 CHANGED = sql("REPLACE INTO words_changes (image_number) VALUES (:n)")
+GIVEN = ("SELECT key FROM tags WHERE image_number = c.image_number AND source = 'user' UNION ALL "
+         "SELECT key FROM characteristics WHERE image_number = c.image_number AND source = 'user' UNION ALL "
+         "SELECT t.key FROM traits t JOIN characteristics s ON s.id = t.characteristic_id "
+         "WHERE s.image_number = c.image_number AND s.source = 'user'")  # beside a caption, what a person has said
 CHANGES = sql("SELECT c.id, c.image_number, w.caption, w.tags, w.characteristics, "
-              "i.caption_source = 'model' AS generated, (SELECT group_concat(t.key, ' ') FROM tags t "
-              "WHERE t.image_number = c.image_number AND t.source = 'user') AS given FROM words_changes c "
+              "i.caption_source = 'model' AS generated, "
+              f"(SELECT group_concat(key, ' ') FROM ({GIVEN})) AS given FROM words_changes c "
               "LEFT JOIN words w ON w.rowid = c.image_number LEFT JOIN images i ON i.number = c.image_number "
               "WHERE c.id > :seen ORDER BY c.id")
 MATCHING = sql("SELECT rowid FROM words WHERE words MATCH :match")

@@ -19,7 +19,7 @@ IRREGULAR = {  # past tenses and plurals that no suffix rule reaches
     "flew": "fly", "wore": "wear", "worn": "wear", "fell": "fall", "lay": "lie", "lying": "lie", "men": "man",
     "women": "woman", "children": "child", "people": "person", "feet": "foot", "teeth": "tooth", "mice": "mouse",
     "geese": "goose", "leaves": "leaf", "knives": "knife", "wolves": "wolf", "shelves": "shelf"}
-# A vowel sign of Hindi or Thai is a part of its word, though no letter; only `re` thinks otherwise. 3 ms.
+# A vowel sign of Hindi or Thai is a part of its word, though no letter. 3 ms.
 _SIGNS = "".join(c for c in map(chr, range(0x300, 0xAC00)) if unicodedata.category(c) in {"Mn", "Mc"})
 _WORD = re.compile(rf"[^\W_](?:[^\W_]|[{_SIGNS}])*")
 _LONGEST = 64  # characters of a word that matter; a megabyte without a space is one word

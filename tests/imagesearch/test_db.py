@@ -10,10 +10,10 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, make_url, select, text
+from sqlalchemy import create_engine, insert, inspect, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 
-from imagesearch.db import Base, Database, Deletion, Image, Tag, open_database
+from imagesearch.db import Base, Database, Deletion, Image, Lesson, Tag, open_database
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -42,6 +42,21 @@ def test_the_migrations_lead_back_to_empty_and_forth_again(url):
             config.attributes["connection"] = connection
             command.downgrade(config, "base")
         assert inspect(engine).get_table_names() == ["alembic_version"]
+    engine.dispose()
+
+
+def test_a_key_that_had_lost_its_marks_gets_them_again(url):
+    open_database(url).engine.dispose()
+    engine, config = create_engine(url), Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+        connection.execute(insert(Lesson).values(name="ガラス", key="カラス", correct=True, space="", vector=b""))
+        connection.execute(text("INSERT INTO words (rowid, caption) VALUES (7, 'dog')"))
+        command.upgrade(config, "head")
+        assert connection.execute(select(Lesson.key)).scalars().all() == ["ガラス"]
+        assert connection.execute(text("SELECT rowid FROM words WHERE words MATCH 'dog'")).scalars().all() == [7]
     engine.dispose()
 
 

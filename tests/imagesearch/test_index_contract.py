@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imagesearch.db import Deletion, Image, Tag, Vector
+from imagesearch.db import Characteristic, Deletion, Image, Tag, Trait, Vector
 from imagesearch.index.exact import ExactIndex
 from imagesearch.index.fts5 import FTS5Index
 
@@ -78,13 +78,23 @@ def test_a_search_for_words_among_some_finds_only_those(text, session):
     assert numbers(text.search(session, "dog", among=set())) == []
 
 
+def test_a_word_is_whole_with_its_vowel_signs(text, session):
+    text.put(session, {5: ("कुत्ता घर", "", "")})
+    assert text.having(session, ["कुत्ता"]) == {5}
+    assert text.having(session, ["क"]) == set()
+    assert text.completions(session, "कुत्", 5) == ["कुत्ता"]
+
+
 @pytest.mark.parametrize(("query", "number", "generated"), [
-    ("run", 1, 1), ("pet", 1, 0), ("run run pet", 1, pytest.approx(0.5, abs=0.2)), ("beach", 3, 0), ("holiday", 3, 1)])
+    ("run", 1, 1), ("pet", 1, 0), ("black dog", 1, 0), ("beach", 3, 0), ("holiday", 3, 1),
+    ("run run pet", 1, pytest.approx(0.5, abs=0.2))])
 def test_what_only_a_model_said_is_told_from_what_a_person_said(text, session, query, number, generated):
     add_images(session, [1, 3])
     session.get(Image, 1).caption_source = "model"
     session.get(Image, 3).caption_source = "user"
-    session.add_all([Tag(image_number=1, name="Pet", key="pet", source="user"),
+    session.add_all([Characteristic(image_number=1, subject="dog", key="dog", source="user",
+                                    traits=[Trait(kind="colour", value="black", key="black")]),
+                     Tag(image_number=1, name="Pet", key="pet", source="user"),
                      Tag(image_number=3, name="holiday", key="holiday", source="model")])
     session.flush()
     text.put(session, {n: TEXTS[n] for n in (1, 3)})
