@@ -40,7 +40,7 @@ class Annotation:
 def checked(annotation: Annotation) -> Annotation:
     """The same, trimmed. Raises Invalid, naming the field, the value's size and the limit."""
     caption = None if annotation.caption is None else _text(annotation.caption, "caption", LONGEST_CAPTION)
-    tags = None if annotation.tags is None else _values(annotation.tags, "tags")
+    tags = None if annotation.tags is None else values(annotation.tags, "tags")
     subjects = None if annotation.characteristics is None else _subjects(annotation.characteristics)
     return replace(annotation, caption=caption, tags=tags, characteristics=subjects)
 
@@ -49,16 +49,17 @@ def _subjects(characteristics: Sequence[Subject]) -> list[Subject]:
     if len(characteristics) > MOST_VALUES:
         raise Invalid(f"{len(characteristics)} characteristics; at most {MOST_VALUES}", "characteristics")
     return [Subject(_value(s.subject, f"characteristics.{i}.subject"),
-                    _values(s.subject_colours, f"characteristics.{i}.subject_colours"),
-                    _values(s.subject_actions, f"characteristics.{i}.subject_actions"), s.derived)
+                    values(s.subject_colours, f"characteristics.{i}.subject_colours"),
+                    values(s.subject_actions, f"characteristics.{i}.subject_actions"), s.derived)
             for i, s in enumerate(characteristics)]
 
 
-def _values(values: Sequence[str], where: str) -> list[str]:
-    if len(values) > MOST_VALUES:
-        raise Invalid(f"{len(values)} entries; at most {MOST_VALUES}", where)
+def values(given: Sequence[str], where: str) -> list[str]:
+    """The same, trimmed, each once. Raises Invalid, naming the field `where`."""
+    if len(given) > MOST_VALUES:
+        raise Invalid(f"{len(given)} entries; at most {MOST_VALUES}", where)
     kept: dict[str, str] = {}
-    for value in values:
+    for value in given:
         text = _value(value, where)
         kept.setdefault(key(text), text)
     return list(kept.values())

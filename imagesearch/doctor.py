@@ -68,8 +68,8 @@ class Doctor:
     # ---- files ---------------------------------------------------------------------------------------
 
     def unfinished(self) -> Finding:
-        """Half-written files. A writer whose file is taken away writes it again; a restore keeps the database, and us
-        with it, to itself until it is done."""
+        """Half-written files. A writer whose file is taken away writes it again; a restore into SQLite keeps the
+        database, and us with it, to itself until it is done."""
         seen = _after_a_moment([str(path) for path in self.storage.unfinished()], lambda path: Path(path).exists())
         return Finding("half-written files of a crash", seen, lambda path: _remove(Path(path)))
 

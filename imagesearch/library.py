@@ -228,7 +228,8 @@ class Library:
     # ---- changed and gone ----------------------------------------------------------------------------
 
     def update(self, id: str, annotation: Annotation) -> Image:
-        """What a person writes replaces what stood there; `Teaching.update` is a patch. Raises NotFound, Invalid."""
+        """What a person writes takes the place of what stood there, see `Annotation`; `Teaching.update` is a patch.
+        Raises NotFound, Invalid."""
         with self.database.write() as session:
             image = self.find(session, id)
             self.apply(session, image, annotation)
@@ -267,7 +268,7 @@ class Library:
     def delete(self, id: str, version: int | None = None) -> None:
         """Row, words and vectors in one transaction, then the file. Its lessons stay, see `Teaching.forget`.
 
-        Raises NotFound, and Changed as `update` does.
+        Raises NotFound, and Changed where `version` is given and is not the image's.
         """
         with self.database.write() as session:
             image = self.find(session, id)

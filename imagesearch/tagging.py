@@ -167,11 +167,11 @@ class Tagging:
     @contextmanager
     def learning(self) -> Iterator[None]:
         """Around a transaction that teaches: where it fails, what was taken in of it is forgotten."""
-        seen = self._seen
+        taggers, seen = self._taggers, self._seen
         try:
             yield
         except BaseException:
-            if self._seen != seen:  # every lesson is then learnt anew, which an image that is not found is not worth
+            if self._taggers is not taggers or self._seen != seen:  # to learn every lesson anew takes its time
                 self.forget()
             raise
 

@@ -106,7 +106,8 @@ class Teaching:
         with self.library.database.read() as session:
             standing = list(session.scalars(select(Lesson).where(*ACTIVE).order_by(Lesson.id)))
         ours = [lesson for lesson in standing if lesson.space == space]
-        return lesson_file.write(path, space, ours), len(standing) - len(ours)
+        tellable = [lesson for lesson in ours if lesson.key]  # of old the tag `!!!` was taken, which is so no more
+        return lesson_file.write(path, space, tellable), len(standing) - len(ours)
 
     def take_in(self, path: Path) -> Taught:
         """Learns the lessons of a file, but for those that stand here already, and tags the whole library anew by

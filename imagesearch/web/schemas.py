@@ -11,7 +11,7 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from captioning.registry import Card
 from imagesearch import db, records, search
-from imagesearch.annotations import LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES, Annotation, Subject, checked
+from imagesearch.annotations import LONGEST_CAPTION, LONGEST_VALUE, MOST_VALUES, Annotation, Subject, values
 from imagesearch.records import Shown
 from imagesearch.teaching import Taught
 
@@ -180,9 +180,9 @@ class Feedback(_Given):
 
     def tags(self) -> tuple[list[str], list[str]]:
         """Those said to be right, and those said to be wrong; trimmed, each once. Raises Invalid."""
-        one = [] if self.tag is None else [self.tag]
-        right, wrong = [*self.add, *(one if self.correct else [])], [*self.remove, *([] if self.correct else one)]
-        return list(checked(Annotation(tags=right)).tags or ()), list(checked(Annotation(tags=wrong)).tags or ())
+        add, remove = values(self.add, "add"), values(self.remove, "remove")
+        one = [] if self.tag is None else values([self.tag], "tag")
+        return (values([*add, *one], "add"), remove) if self.correct else (add, values([*remove, *one], "remove"))
 
     def must_be_known(self) -> list[str]:
         """Only `add` may name a new tag."""

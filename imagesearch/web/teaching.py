@@ -28,7 +28,8 @@ def give_feedback(path: schemas.ImagePath) -> Response:
     teaching = services().teaching
     unknown = [tag for tag in feedback.must_be_known() if not teaching.knows(path.id, tag)]
     if unknown:
-        raise Invalid(f"{unknown[0]!r} is on no image and no tagger knows it; `add` teaches a new tag", "tag")
+        raise Invalid(f"{unknown[0]!r} is on no image and no tagger knows it; `add` teaches a new tag",
+                      "tag" if unknown[0] == feedback.tag else "remove")
     if both := {key(tag) for tag in right} & {key(tag) for tag in wrong}:
         raise Invalid(f"{sorted(both)[0]!r} is to be added and removed; decide for one", "add")
     return schemas.Lessons.of(teaching.teach(path.id, right, wrong)).response()

@@ -49,6 +49,12 @@ def test_another_library_gains_the_tags_and_the_very_statistics(services, other,
     assert statistics(other) == statistics(services)
 
 
+def test_an_older_lesson_on_a_tag_without_a_word_is_left_out(services, taught, tmp_path):
+    with services.database.write() as session:
+        session.execute(update(Lesson).where(Lesson.name == "mug").values(name="!!!", key=""))
+    assert services.teaching.export(tmp_path / "again.jsonl") == (2, 0)
+
+
 def test_imported_twice_or_into_its_own_library_a_file_adds_nothing(services, other, taught):
     other.teaching.take_in(taught)
     assert other.teaching.take_in(taught).lessons == []

@@ -196,9 +196,10 @@ def test_another_process_has_learnt_it_too(settings, client, cat, twin):
 
 
 @pytest.mark.parametrize(("said", "field"), [
-    ({}, ""), ({"tag": "dog"}, ""), ({"tag": "zyzzy", "correct": True}, "tag"), ({"remove": ["zyzzy"]}, "tag"),
+    ({}, ""), ({"tag": "dog"}, ""), ({"tag": "zyzzy", "correct": True}, "tag"), ({"remove": ["zyzzy"]}, "remove"),
     ({"add": ["dog"], "remove": ["dogs"]}, "add"), ({"add": ["x" * 10_000]}, "add"), ({"add": "dog"}, "add"),
-    ({"add": [""]}, "add"), ({"tag": "dog", "correct": "yes"}, "correct"), ({"nonsense": 1}, "nonsense"),
+    ({"add": [""]}, "add"), ({"add": ["!!!"]}, "add"), ({"tag": "!!!", "correct": True}, "tag"),
+    ({"tag": "dog", "correct": "yes"}, "correct"), ({"nonsense": 1}, "nonsense"),
 ])
 def test_feedback_that_makes_no_sense_is_refused_and_teaches_nothing(client, cat, said, field):
     errors = refused(feedback(client, cat, **said), 422)["errors"]
