@@ -175,8 +175,7 @@ class Library:
 
         Raises DamagedImage and its kin, and NotFound where it has been deleted meanwhile.
         """
-        picture = self.decode(self.original(image))
-        description = self._describe(picture, image.caption if image.caption_source == "user" else None)
+        description = self.describe(image, image.caption if image.caption_source == "user" else None)
         with self.database.write() as session:
             image = self.find(session, image.id)
             if image.status != "ready":
@@ -230,34 +229,37 @@ class Library:
     def update(self, id: str, annotation: Annotation) -> Image:
         """What a person writes takes the place of what stood there, see `Annotation`; `Teaching.update` is a patch.
         Raises NotFound, Invalid."""
+        annotation = checked(annotation)  # before anybody has to wait for it
         with self.database.write() as session:
             image = self.find(session, id)
             self.apply(session, image, annotation)
         return image
 
-    def describe(self, id: str, version: int | None = None) -> Description:
-        """What the models say of it now. Raises NotFound and Changed."""
-        image = self.get(id)
-        self.expect(image, version)
-        return self._describe(self.decode(self.original(image)), None)
+    def describe(self, image: Shown, caption: str | None = None) -> Description:
+        """What the models say of a stored picture; `caption` is a person's, and none is then generated.
+
+        Raises NotFound, and DamagedImage and its kin.
+        """
+        return self.describer.describe(self.decode(self.original(image)).image, caption)
 
     def apply(self, session: Session, image: Image, annotation: Annotation, description: Description | None = None,
               whole: bool = False) -> None:
-        """A person's words, after a description that they asked for, in the caller's transaction. Raises Invalid.
+        """A person's words, after a description that they asked for, in the caller's transaction.
 
+        :param annotation: as `checked` gives it
         :param whole: the lists given are all there is; else what was derived about other subjects stays
         """
         if description:
             image.caption_source = None  # asked for, so it may replace what a person wrote
             self._set_description(image, description)
-        self._annotate(image, checked(annotation), whole)
+        self._annotate(image, annotation, whole)
         self.touch(session, image)
 
     def recaption(self, id: str) -> Shown:
         """Writes the caption anew, unless a person wrote it."""
         if (before := self.get(id)).caption_source == "user":
             return before
-        description = self.describe(id)
+        description = self.describe(before)
         with self.database.write() as session:
             image = self.find(session, id)
             if image.caption_source != "user":
@@ -318,9 +320,6 @@ class Library:
         return count
 
     # ---- the parts -----------------------------------------------------------------------------------
-
-    def _describe(self, picture: Picture, caption: str | None) -> Description:
-        return self.describer.describe(picture.image, caption)
 
     def _descriptions(self, prepared: Sequence[Prepared]) -> list[Description | None]:
         now = [one for one in prepared if one.ready]

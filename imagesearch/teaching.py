@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from imagesearch import lesson_file
-from imagesearch.annotations import Annotation
+from imagesearch.annotations import Annotation, checked
 from imagesearch.db import Image, Lesson, Tag, now
 from imagesearch.errors import ModelMissing, NotFound
 from imagesearch.index.words import key
@@ -35,7 +35,11 @@ class Teaching:
 
         Raises NotFound, Invalid, and Changed when `version` is given and is not the image's.
         """
-        description = self.library.describe(id, version) if recaption else None
+        annotation, description = checked(annotation), None
+        if recaption:
+            stored = self.library.get(id)
+            self.library.expect(stored, version)
+            description = self.library.describe(stored)
         with self._learning() as session:
             image = self.library.find(session, id)
             self.library.expect(image, version)
