@@ -1,5 +1,6 @@
 """Whether what is stored holds together, and mending it. Safe while a service runs on the same data."""
 import hashlib
+import os
 import shutil
 import time
 from collections import Counter
@@ -71,7 +72,7 @@ class Doctor:
         """Half-written files. A writer whose file is taken away writes it again; a restore into SQLite keeps the
         database, and us with it, to itself until it is done."""
         seen = _after_a_moment([str(path) for path in self.storage.unfinished()], lambda path: Path(path).exists())
-        return Finding("half-written files of a crash", seen, lambda path: _remove(Path(path)))
+        return Finding("half-written files of a crash", seen, _remove)
 
     def damaged(self, checksums: bool) -> Finding:
         def wrong(sha256: str, size: int) -> bool:
@@ -102,15 +103,14 @@ class Doctor:
         thumbnails = [(path, size) for path in self.storage.thumbnails() if (size := _size(path)) is not None]
         known = self._hashes()
         strays = [str(path) for path, size in thumbnails if not size or path.name[:64] not in known]
-        return Finding("thumbnails and sounds that are empty or of no image", strays,
-                       lambda path: Path(path).unlink(missing_ok=True))
+        return Finding("thumbnails and sounds that are empty or of no image", strays, _remove)
 
     def spoken_twice(self) -> Finding:
         """Sounds of a picture that has several: only of the present caption is one of use, and it is soon made anew."""
         spoken = list(self.storage.speeches())
         times = Counter(path.name[:64] for path in spoken)
         return Finding("captions spoken in several ways", [str(path) for path in spoken if times[path.name[:64]] > 1],
-                       lambda path: Path(path).unlink(missing_ok=True), serious=False)
+                       _remove, serious=False)
 
     def lost(self, forget: bool) -> Finding:
         with self.database.read() as session:
@@ -208,7 +208,7 @@ class Doctor:
         if Path(path) == self.storage.path(Path(path).name):
             self.library.sweep(Path(path).name)
         else:
-            Path(path).unlink(missing_ok=True)
+            _remove(path)
 
     def _is_there(self, id: str) -> bool:
         """It has not been deleted while we looked."""
@@ -257,12 +257,12 @@ def _after_a_moment(items: list[str], still: Callable[[str], bool]) -> list[str]
     return [item for item in items if still(item)]
 
 
-def _remove(path: Path) -> None:
+def _remove(path: str) -> None:
     """A file, or a folder with all that is in it; nothing if there is none."""
-    if path.is_dir():
+    if os.path.isdir(path):
         shutil.rmtree(path)
     else:
-        path.unlink(missing_ok=True)
+        Path(path).unlink(missing_ok=True)
 
 
 def _size(path: Path) -> int | None:
