@@ -112,7 +112,8 @@ class FTS5Index:
                 self._captions.pop(row.image_number, None)
             else:
                 told, tags = f"{row.caption} {row.characteristics}".split(), row.tags.split()
-                said = (row.given or "").split() if row.generated else [*told, *(row.given or "").split()]
+                given = (row.given or "").split()
+                said = given if row.generated else told + given
                 self._postings.put(row.image_number, told + tags, {*told, *tags}.difference(said))
                 self._captions[row.image_number] = _spaced(row.caption)
             self._seen = row.id
