@@ -58,6 +58,23 @@ def test_a_suggestion_is_chosen_by_the_keyboard(page: Page):
     expect(page.locator(".tile .caption")).to_have_text(["a white rocket stands on its launch pad"])
 
 
+def test_suggestions_that_come_late_leave_the_chosen_one_chosen(page: Page, stocked, photos: Path):
+    late, chosen = [], page.locator("[role=option][aria-selected=true]")
+    page.route("**/search/suggest?q=roc", lambda route: late.append(route))
+    page.locator("#q").fill("ro")
+    expect(page.get_by_role("option")).to_have_text(["rocket"])
+    with page.expect_request("**/search/suggest?q=roc"):
+        page.locator("#q").press("c")
+    page.keyboard.press("ArrowDown")
+    expect(chosen).to_have_text("rocket")
+    stocked[0].library.add((photos / "clock_motion.png").read_bytes(), "clock.png", Annotation("a rock"))
+    late[0].continue_()
+    expect(page.get_by_role("option")).to_have_count(2)
+    expect(chosen).to_have_text("rocket")
+    page.keyboard.press("Enter")
+    expect(page.locator("#q")).to_have_value("rocket ")
+
+
 def test_signs_before_the_first_word_are_no_error(page: Page):
     page.locator("#q").fill("coffee")
     expect(page.locator(".tile")).to_have_count(1)
@@ -129,6 +146,17 @@ def test_the_cut_off_can_be_loosened_until_nothing_is_cut_off(page: Page):
     expect(loosen).to_have_count(0)
     page.get_by_role("button", name="Tighten").click()
     page.wait_for_url("**strictness=loose")
+
+
+def test_the_cut_off_moves_on_before_the_answer_has_come(page: Page):
+    page.locator("#q").fill("white")
+    loosen = page.locator(".cutoff").get_by_role("button", name="Loosen")
+    expect(loosen).to_be_visible()
+    page.route("**/search?strictness=loose*", lambda route: None)  # never answered
+    loosen.click()
+    page.wait_for_url("**strictness=loose")
+    loosen.click()
+    page.wait_for_url("**min_score=0")
 
 
 def test_a_picture_dropped_on_the_box_finds_itself(page: Page, photos: Path):

@@ -40,12 +40,11 @@ export class Box {
 
   fill(texts) {
     if (!texts.length || document.activeElement !== this.input) return this.close();
-    this.at = -1;
-    this.list.replaceChildren(...texts.map((text, index) =>
-      el("li", {role: "option", id: `suggestion-${index}`, "aria-selected": "false"}, text)));
+    const chosen = this.list.hidden ? "" : this.list.children[this.at]?.textContent; // by the arrows, before these came
+    this.list.replaceChildren(...texts.map((text, index) => el("li", {role: "option", id: `suggestion-${index}`}, text)));
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
-    this.input.removeAttribute("aria-activedescendant");
+    this.mark(texts.indexOf(chosen));
   }
 
   close() {
@@ -72,12 +71,16 @@ export class Box {
   }
 
   move(step) {
-    const options = [...this.list.children];
-    this.at = (this.at + step + options.length + 1) % (options.length + 1); // one past the end: the box itself
-    if (step < 0 && this.at === options.length) this.at = -1;
-    options.forEach((option, index) => option.setAttribute("aria-selected", index === this.at));
-    const chosen = options[this.at];
-    if (chosen) this.input.setAttribute("aria-activedescendant", chosen.id);
+    const places = this.list.children.length + 1; // one past the end: the box itself
+    const next = (this.at + step + places) % places;
+    this.mark(next < places - 1 ? next : -1);
+  }
+
+  /** Marks the suggestion that Enter would choose; -1 is none. */
+  mark(at) {
+    this.at = at;
+    [...this.list.children].forEach((option, index) => option.setAttribute("aria-selected", index === at));
+    if (at >= 0) this.input.setAttribute("aria-activedescendant", this.list.children[at].id);
     else this.input.removeAttribute("aria-activedescendant");
   }
 

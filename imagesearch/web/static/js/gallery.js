@@ -51,6 +51,12 @@ function go(next, {replace = false, letters = false} = {}) {
   return run(next);
 }
 
+/** Goes to what `move` makes of the search that is asked for by now, whatever is shown yet. */
+function turn(move) {
+  const next = move(query);
+  if (next) go(next);
+}
+
 function typed(text) {
   clearTimeout(pause);
   asking?.abort();
@@ -165,7 +171,7 @@ function headline() {
   chips.draw(find(".chips"), query, grid.hits, toggle);
   picture();
   find(".cutoff").replaceChildren();
-  if (searches.ranked(query) && grid.hits.length) summary.cutoff(find(".cutoff"), query, found.cutoff, go);
+  if (searches.ranked(query) && grid.hits.length) summary.cutoff(find(".cutoff"), query, found.cutoff, turn);
   empty();
   announce(text);
 }
@@ -175,14 +181,14 @@ function empty() {
   place.hidden = grid.hits.length > 0;
   if (place.hidden) return;
   if (searches.everything(query)) summary.invite(place);
-  else summary.nothing(place, query, found.cutoff, go);
+  else summary.nothing(place, query, found.cutoff, turn);
 }
 
 function fail(error) {
   found = {hits: [], next: null, total: 0, cutoff: null};
   grid.show([], 0);
   headline();
-  summary.fault(find(".empty"), error, go);
+  summary.fault(find(".empty"), error, turn);
   announce(error.message);
 }
 

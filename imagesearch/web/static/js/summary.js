@@ -9,11 +9,11 @@ export function title(query, {total, word}, shown) {
   return searches.ranked(query) && shown ? `${count}, best first` : count;
 }
 
-/** Where the results end, and how to move that. */
-export function cutoff(place, query, floor, go) {
-  const moves = [["Loosen", searches.looser(query)], ["Tighten", searches.stricter(query)]];
+/** Where the results end, and how to move that. `turn` goes to what a move makes of the search. */
+export function cutoff(place, query, floor, turn) {
+  const moves = [["Loosen", searches.looser], ["Tighten", searches.stricter]];
   place.replaceChildren(floor ? `nothing below ${percent(floor)}` : "however far off", ...moves
-    .filter(([, next]) => next).map(([name, next]) => button("link", name, () => go(next))));
+    .filter(([, move]) => move(query)).map(([name, move]) => button("link", name, () => turn(move))));
 }
 
 const invitation = [...find(".empty").childNodes].map((node) => node.cloneNode(true));
@@ -25,18 +25,18 @@ export function invite(place) {
 }
 
 /** Instead of pictures: that nothing was near enough, and how to loosen that. */
-export function nothing(place, query, floor, go) {
-  const loose = searches.looser(query);
+export function nothing(place, query, floor, turn) {
   const ranked = searches.ranked(query);
   const cut = floor ? ` The cut-off for this search is ${percent(floor)}.` : "";
   say(place, ranked ? "Nothing is close enough" : "Nothing matches",
     ranked ? `No picture is near enough to what you asked for.${cut}` : "No picture has all of these together.",
-    loose ? ["Loosen the cut-off", () => go(loose)] : ["Show all pictures", () => go(searches.empty())]);
+    searches.looser(query) ? ["Loosen the cut-off", () => turn(searches.looser)]
+      : ["Show all pictures", () => turn(searches.empty)]);
 }
 
 /** Instead of pictures: what went wrong, and what can be done about it. */
-export function fault(place, error, go) {
-  const {action = "Show all pictures", act = () => go(searches.empty())} = remedy(error);
+export function fault(place, error, turn) {
+  const {action = "Show all pictures", act = () => turn(searches.empty)} = remedy(error);
   say(place, "That did not work", error.message, [action, act]);
 }
 
