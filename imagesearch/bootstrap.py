@@ -1,6 +1,7 @@
 """The one place that names concrete classes: settings in, a working service out."""
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,10 @@ from captioning import registry
 from imagesearch.config import Settings
 from imagesearch.db import Database, open_database
 from imagesearch.describer import Describer
+from imagesearch.index import TextIndex
 from imagesearch.index.exact import ExactIndex
 from imagesearch.index.fts5 import FTS5Index
+from imagesearch.index.tsvector import TsvectorIndex
 from imagesearch.keys import Keys
 from imagesearch.library import Library
 from imagesearch.search import Search
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-
+WORDS: dict[str, Callable[[], TextIndex]] = {"sqlite": FTS5Index, "postgresql": TsvectorIndex}  # by engine
 _loading = threading.RLock()
 
 
@@ -72,7 +75,8 @@ class Services:
         tagging = None
         if describer.taggers and describer.pooled_space:
             tagging = Tagging(describer.taggers, ExactIndex(describer.pooled_space), describer.lesson_space)
-        return Library(self.settings, self.database, self.storage, FTS5Index(), describer, tagging)
+        words = WORDS[self.database.engine.dialect.name]()
+        return Library(self.settings, self.database, self.storage, words, describer, tagging)
 
     @once
     def search(self) -> Search:

@@ -86,7 +86,7 @@ def _unusable(error: DatabaseError | sqlite3.DatabaseError, command: str | None)
         return f"the database is damaged: {said}. " + "Run `doctor`; " * (command != "doctor") + (
             "the way back is the last backup, by `restore --replace`")
     return f"the database cannot be used: {said}" + (
-        "; another process is writing to it. Try again when it is done" * ("locked" in said))
+        "; another process is writing to it. Try again when it is done" * ("lock" in said))
 
 
 def check_free(file: Path, force: bool) -> None:

@@ -21,7 +21,8 @@ class Settings:
     """Frozen; a field's environment variable is its name in capitals."""
 
     data_dir: Path = setting(ROOT / "upload_folder", "folder of the originals, the thumbnails and the SQLite file")
-    database_url: str = setting("", "SQLAlchemy URL of the database; empty: SQLite in `DATA_DIR`")
+    database_url: str = setting(
+        "", "URL of the database, `postgresql://…` or `sqlite:///…`; empty: SQLite in `DATA_DIR`")
     storage_url: str = setting("", "where originals and thumbnails go: a folder; empty: `DATA_DIR`",
                                r"(?!\w[\w+.-]*://).*", "be the path of a folder; no other storage is supported")
     models_dir: Path = setting(ROOT / "models", "folder of the weights and their cards")

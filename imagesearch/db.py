@@ -1,5 +1,4 @@
 """The tables, and the one way to a session on them."""
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -7,7 +6,6 @@ from pathlib import Path
 from typing import cast
 
 from sqlalchemy import (
-    Connection,
     Dialect,
     Engine,
     Float,
@@ -18,19 +16,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    create_engine,
-    event,
     inspect,
     text,
 )
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
-from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import DateTime, TypeDecorator
 
+from imagesearch import engines
 from imagesearch.commits import Commits
-
-BUSY_TIMEOUT_MS = 10_000  # SQLite has one writer; an upload's transaction takes about 2 ms
 
 
 def now() -> datetime:
@@ -38,7 +31,7 @@ def now() -> datetime:
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on every engine; SQLite would forget the zone."""
+    """Aware UTC times on every engine; SQLite would forget the zone, and PostgreSQL give that of the session."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -47,7 +40,19 @@ class UTCDateTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PublicId(TypeDecorator[str]):
+    """No id holds a NUL, and PostgreSQL refuses to be asked for one."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.replace("\0", "\ufffd")
 
 
 class Base(DeclarativeBase):
@@ -66,7 +71,7 @@ class Image(Base):
     __table_args__ = (Index("images_by_status", "status"), {"sqlite_autoincrement": True})
 
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    id: Mapped[str] = mapped_column(String(32), unique=True)
+    id: Mapped[str] = mapped_column(PublicId(32), unique=True)
     owner: Mapped[str | None]
     sha256: Mapped[str] = mapped_column(String(64), unique=True)
     filename: Mapped[str]
@@ -236,6 +241,7 @@ class Database:
 
     def __init__(self, engine: Engine):
         self.engine, self.commits = engine, Commits(engine)
+        self._writers = engines.writing(engine)
         self._sessions = sessionmaker(engine, expire_on_commit=False)
 
     @contextmanager
@@ -248,41 +254,19 @@ class Database:
     def write(self) -> Iterator[Session]:
         """Commits at the end, rolls back on an exception.
 
-        On SQLite the transaction takes the write lock at once: a reader that turns writer cannot wait for another
-        writer, it fails. And no thread may wait for it that holds a lock which whoever is writing may need.
+        The transaction begins by waiting for its turn, as one writes at a time. No thread may wait for it that holds
+        a lock which whoever is writing may need.
         """
-        with (self.engine.connect().execution_options(immediate=True) as connection,
-              self._sessions(bind=connection) as session, session.begin()):
+        with self._writers.connect() as connection, self._sessions(bind=connection) as session, session.begin():
             session.connection()  # begins it: the session itself would wait for the first statement
             yield session
 
 
 def open_database(url: str) -> Database:
-    """An engine with the schema brought up to date."""
-    if url.startswith("sqlite") and (path := make_url(url).database):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # as many connections as requests at work: THREADS is their limit, not the pool
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"), poolclass=QueuePool, max_overflow=-1)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    """One with the schema brought up to date. Raises BadSetting."""
+    engine = engines.connect(url)
     migrate(engine)
     return Database(engine)
-
-
-def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # SQLAlchemy begins transactions below, the driver must not
-    cursor = connection.cursor()
-    for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL",
-                   "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
-        # synchronous=FULL: in WAL mode NORMAL could lose an acknowledged upload at a power cut
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    immediate = connection.get_execution_options().get("immediate")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
 def migrate(engine: Engine) -> None:
@@ -295,7 +279,7 @@ def migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(folder))
-    with engine.connect().execution_options(immediate=True) as connection, connection.begin():
+    with engines.writing(engine).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
 

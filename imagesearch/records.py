@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, select
+from sqlalchemy import BigInteger, BindParameter, Connection, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from imagesearch import db
@@ -90,7 +90,8 @@ NUMBERS: BindParameter[Any] = bindparam("numbers", expanding=True)
 WHOLE = select(*(IMAGES[name] for name in Record.__slots__ if name in IMAGES))
 NUMBERED = WHOLE.where(IMAGES.number.in_(NUMBERS))
 WITH_ID = WHOLE.where(IMAGES.id == bindparam("id"))
-NEWEST = WHOLE.where(IMAGES.number < bindparam("below")).order_by(IMAGES.number.desc()).limit(bindparam("limit"))
+NEWEST = (WHOLE.where(IMAGES.number < bindparam("below", type_=BigInteger)).order_by(IMAGES.number.desc())
+          .limit(bindparam("limit")))
 THEIR_TAGS = (select(TAGS.image_number, TAGS.name, TAGS.key, TAGS.source, TAGS.confidence)
               .where(TAGS.image_number.in_(NUMBERS)).order_by(TAGS.source.desc(), TAGS.id))
 THEIR_COLOURS = (select(COLOURS.image_number, COLOURS.name, COLOURS.hex, COLOURS.share)

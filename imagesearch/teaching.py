@@ -4,7 +4,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import BigInteger, literal, select, update
 from sqlalchemy.orm import Session
 
 from imagesearch import lesson_file
@@ -64,7 +64,7 @@ class Teaching:
         """Takes a lesson back, and what came of it. Raises NotFound for one that is not there or was taken back."""
         tagging = self._tagging()
         with self._learning() as session:
-            lesson = session.scalar(select(Lesson).where(Lesson.id == lesson_id, *ACTIVE))
+            lesson = session.scalar(select(Lesson).where(Lesson.id == literal(lesson_id, BigInteger), *ACTIVE))
             if lesson is None:
                 raise NotFound(f"there is no lesson {lesson_id} to take back", "lesson")
             image = session.scalar(select(Image).where(Image.number == lesson.image_number).options(*CONTENT))
@@ -97,7 +97,7 @@ class Teaching:
         """Those still standing with their image's id, newest first; of one image, or of all."""
         query = (select(Lesson, Image.id).outerjoin(Image, Image.number == Lesson.image_number)
                  .where(*ACTIVE).order_by(Lesson.id.desc()).limit(limit))
-        query = query if below is None else query.where(Lesson.id < below)
+        query = query if below is None else query.where(Lesson.id < literal(below, BigInteger))
         with self.library.database.read() as session:
             if id is not None:
                 query = query.where(Lesson.image_number == self.library.find(session, id).number)

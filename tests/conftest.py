@@ -13,6 +13,7 @@ from hypothesis import settings as generated
 from imagesearch.bootstrap import Services, build
 from imagesearch.config import Settings
 from imagesearch.web.application import create_app
+from tests import postgresql as server
 
 # Each run generates the same, and slow machines may be slow. `--hypothesis-profile=default` looks further.
 generated.register_profile("repeatable", deadline=None, derandomize=True, database=None,
@@ -35,9 +36,31 @@ def photo(photos: Path) -> Callable[[str], bytes]:
     return lambda name: (photos / name).read_bytes()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[server.Server]:
+    with server.running() as running:
+        yield running
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", log_level="WARNING")
+def engine() -> str:
+    """Of the database; see `tests.postgresql.either`."""
+    return "sqlite"
+
+
+@pytest.fixture
+def database_url(engine: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of an empty database; none is the SQLite file in the data folder."""
+    if engine == "sqlite":
+        yield ""
+        return
+    with request.getfixturevalue("postgresql").database() as url:
+        yield url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return Settings(data_dir=tmp_path / "data", database_url=database_url, log_level="WARNING")
 
 
 @contextmanager

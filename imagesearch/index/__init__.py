@@ -18,7 +18,11 @@ class TextHits:
     phrase: np.ndarray     # (N,) bool: the caption holds the whole query, word by word
     generated: np.ndarray  # (N,) float32: the share of the score, 0 to 1, that comes from words only a model said
 
-    def only(self, kept: np.ndarray) -> "TextHits":
+    def among(self, numbers: Collection[int] | None) -> "TextHits":
+        """Those of some images; None are all."""
+        if numbers is None:
+            return self
+        kept = np.isin(self.numbers, np.fromiter(numbers, "int64", len(numbers)))
         return TextHits(self.numbers[kept], self.scores[kept], self.phrase[kept], self.generated[kept])
 
 

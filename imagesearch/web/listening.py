@@ -27,12 +27,14 @@ def is_loopback(host: str) -> bool:
 
 def _keys_were_made(settings: Settings) -> bool:
     """Looked up without migrating or making a database: this runs before the fork."""
-    from sqlalchemy import create_engine, inspect, make_url, text
+    from sqlalchemy import inspect, text
 
-    url = make_url(settings.database)
+    from imagesearch import engines
+
+    url = engines.address(settings.database)
     if url.get_backend_name() == "sqlite" and not (url.database and Path(url.database).exists()):
         return False
-    engine = create_engine(settings.database)
+    engine = engines.connect(settings.database)
     try:
         with engine.connect() as connection:
             return inspect(connection).has_table("keys") and bool(

@@ -35,8 +35,8 @@ def damage(services) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'test.db'}"
+def url(tmp_path: Path, database_url: str) -> str:
+    return database_url or f"sqlite:///{tmp_path / 'test.db'}"
 
 
 @pytest.fixture

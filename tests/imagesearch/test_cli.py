@@ -262,7 +262,7 @@ def test_a_setting_that_makes_no_sense_is_told_in_a_line():
 
 
 def test_a_database_that_another_process_holds_is_told_in_a_line(run, services, monkeypatch):
-    monkeypatch.setattr("imagesearch.db.BUSY_TIMEOUT_MS", 1)
+    monkeypatch.setattr("imagesearch.engines.BUSY_TIMEOUT_MS", 1)
     with services.database.write():
         refused = run("keys", "create", "laptop")
     assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)

@@ -1,5 +1,8 @@
 from imagesearch.commits import Cached
 from imagesearch.db import Deletion, open_database
+from tests import postgresql
+
+engine = postgresql.either
 
 
 def commit(database):
@@ -24,20 +27,6 @@ def test_no_stamp_comes_again_after_the_connections_were_closed(database):
         seen.add(database.commits.latest())
         database.engine.dispose()
     assert len(seen) == 5
-
-
-def test_a_database_in_memory_or_locked_does_not_count(url, database):
-    other = open_database("sqlite:///:memory:")
-    assert other.commits.latest() is None
-    other.engine.dispose()
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("ROLLBACK")
-        connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")
-        connection.exec_driver_sql("BEGIN EXCLUSIVE")
-        blocked = database.commits.latest()
-        connection.exec_driver_sql("ROLLBACK")
-        connection.invalidate()
-    assert blocked is None
 
 
 def test_a_cache_is_right_until_the_next_commit_and_never_for_a_writer(database):

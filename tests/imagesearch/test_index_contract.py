@@ -4,10 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagesearch.bootstrap import WORDS
 from imagesearch.db import Characteristic, Deletion, Image, Tag, Trait, Vector
 from imagesearch.index.exact import ExactIndex
-from imagesearch.index.fts5 import FTS5Index
+from tests import postgresql
 
+engine = postgresql.either
 TEXTS = {1: ("a black dog runs", "pet", "dog black run"), 2: ("a white dog and a black cat", "", "dog white cat black"),
          3: ("two men on a beach", "holiday", "man"), 4: ("the black dog runs on a beach of sand", "", "dog black")}
 
@@ -20,9 +22,9 @@ def add_images(session, numbers):
 
 # ---- words -------------------------------------------------------------------------------------------
 
-@pytest.fixture(params=[FTS5Index])
-def text(request, database):
-    index = request.param()
+@pytest.fixture
+def text(engine, database):
+    index = WORDS[engine]()
     with database.write() as session:
         for number, columns in TEXTS.items():
             index.put(session, {number: columns})

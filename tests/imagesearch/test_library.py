@@ -11,7 +11,10 @@ from imagesearch.annotations import Annotation, Subject
 from imagesearch.db import Image, now
 from imagesearch.errors import Changed, DamagedImage, Invalid, NotFound, TooLarge, UnsupportedImage
 from imagesearch.search import Filters
+from tests import postgresql
 from tests.captioning.pictures import saved
+
+engine = postgresql.either
 
 
 @pytest.fixture

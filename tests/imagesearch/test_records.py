@@ -3,7 +3,9 @@ from sqlalchemy import select
 from imagesearch import records
 from imagesearch.annotations import Annotation, Subject
 from imagesearch.db import Image
+from tests import postgresql
 
+engine = postgresql.either
 SAID = Annotation("a black dog and a red car", tags=["pet", "street"],
                   characteristics=[Subject("dog", ["black", "white"], ["run"]), Subject("tree")])
 
@@ -28,6 +30,7 @@ def test_a_record_holds_what_the_orm_gives_in_the_same_order(services, photo):
 def test_what_is_not_there_has_no_record(services):
     with services.database.read() as session:
         assert records.numbered(session, [7]) == {}
+        assert records.with_id(session, "a\0b") is None
         assert records.with_id(session, "nothing") is None
         assert records.newest(session, 5) == []
 

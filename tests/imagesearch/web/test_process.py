@@ -14,8 +14,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import postgresql
 from tests.captioning.pictures import quarters, saved
 
+engine = postgresql.either
 ROOT = Path(__file__).parents[3]
 SMALL = saved(quarters(), "PNG")
 MULTIPART = (b"POST /upload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
@@ -109,17 +111,17 @@ def problem(received: bytes, status: int) -> dict:
     return json.loads(body)
 
 
-def test_what_was_acknowledged_survives_kill_9(tmp_path):
-    with running(tmp_path) as service:
+def test_what_was_acknowledged_survives_kill_9(tmp_path, database_url):
+    with running(tmp_path, DATABASE_URL=database_url) as service:
         image = service.send(SMALL, data={"caption": "four squares"}).json()
         service.kill(signal.SIGKILL)
-    with running(tmp_path) as service:
+    with running(tmp_path, DATABASE_URL=database_url) as service:
         assert service.get(image["url"]).json() == image
         assert service.get(image["file_url"]).content == SMALL
         assert service.get("/search?q=squares").json()["results"][0]["image"] == image
         doctor = subprocess.run(
             [sys.executable, "-m", "imagesearch", "doctor"], cwd=ROOT, capture_output=True, text=True,
-            env=os.environ | {"DATA_DIR": str(tmp_path / "data"), "JOINT": "none"})
+            env=os.environ | {"DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": database_url, "JOINT": "none"})
         assert doctor.returncode == 0, doctor.stdout + doctor.stderr
 
 
@@ -142,8 +144,9 @@ def test_work_that_was_promised_survives(tmp_path, sign):
     assert [(image["status"], image["caption_source"]) for image in images] == [("ready", "model")] * 5
 
 
-def test_two_processes_on_one_folder_agree(tmp_path):
-    with running(tmp_path) as one, running(tmp_path) as other:
+def test_two_processes_on_one_folder_agree(tmp_path, database_url):
+    at = {"DATABASE_URL": database_url}
+    with running(tmp_path, **at) as one, running(tmp_path, **at) as other:
         image = one.send(SMALL, data={"caption": "four squares"}).json()
         near = one.send(saved(quarters(80, 60), "PNG"), data={"caption": "a pattern"}).json()
         assert other.get("/search?q=squares").json()["total"] == 1

@@ -8,7 +8,10 @@ from sqlalchemy import delete, select
 
 from imagesearch.db import Lesson, Vector
 from imagesearch.index.exact import ExactIndex
+from tests import postgresql
 from tests.imagesearch.web.asking import refused, send
+
+engine = postgresql.either
 
 
 def upload(client, data, **fields):
