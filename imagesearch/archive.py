@@ -374,7 +374,7 @@ def _sqlite_file(url: str) -> Path:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
         raise InUse(f"the archive holds an SQLite database and DATABASE_URL is {parsed.get_backend_name()}: restore "
-                    "into SQLite, or bring the rows over with that engine's own tools")
+                    "without DATABASE_URL, then `copy-database` into that one")
     return Path(parsed.database)
 
 

@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from captioning.registry import ModelDamaged, ModelMissing
 from imagesearch import archive as archives
-from imagesearch import collecting, importer, openverse, renewal
+from imagesearch import collecting, copying, importer, openverse, renewal
 from imagesearch import demo as demonstration
-from imagesearch.bootstrap import Services, build
+from imagesearch.bootstrap import WORDS, Services, build
 from imagesearch.collecting import Collector
 from imagesearch.config import Settings
+from imagesearch.db import open_database
 from imagesearch.doctor import Doctor, Finding
 from imagesearch.errors import ServiceError, is_damaged_database
 from imagesearch.fetching import Fetcher, Limits
@@ -413,7 +414,7 @@ def backup(file: Path, force: bool) -> None:
             tell(f"{len(names):,} originals {what}, for one {names[0]}; see `doctor --checksums`")
     if not manifest.database:
         tell(f"only the files: the rows are in {service.database.engine.dialect.name}, back them up with its own "
-             "tool (`pg_dump` for PostgreSQL), after the files")
+             "tool (`pg_dump` for PostgreSQL) or by `copy-database`, after the files")
     click.echo(f"{manifest.images:,} images, {file.stat().st_size / 1e6:,.1f} MB in {file}")
     _leave(False, bool(manifest.lost or manifest.damaged))
 
@@ -430,6 +431,28 @@ def restore(file: Path, replace: bool) -> None:
     with tqdm(total=archives.content_bytes(file), unit="B", unit_scale=True, disable=None) as progress:
         manifest = archives.restore(settings, file, replace, progress.update)
     click.echo(f"{manifest.images:,} images of {manifest.created_at} restored into {settings.data_dir}")
+
+
+@main.command("copy-database")
+@click.argument("url")
+def copy_database(url: str) -> None:
+    """Copy all rows into an empty database at URL.
+
+    URL is like postgresql://user:password@host/database, or sqlite:////folder/file.db: this is the way to
+    PostgreSQL, and back. Stop the service first: what it takes in meanwhile would be left behind. Then start it with
+    DATABASE_URL set to URL and the same DATA_DIR (and STORAGE_URL), as the pictures stay where they are. The old
+    database is left as it is; the new one gets everything or, after a stop, nothing.
+    """
+    service = services()
+    target = open_database(url)
+    click.get_current_context().call_on_close(target.engine.dispose)
+    copied = copying.copy(service.database, target, WORDS[target.engine.dialect.name]())
+    done = 0
+    with tqdm(total=copying.size(service.database), unit="row", unit_scale=True, disable=None) as progress:
+        for count in copied:
+            done += count
+            progress.update(count)
+    click.echo(f"{done:,} rows copied")
 
 
 @main.command()

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,8 +22,8 @@ from imagesearch.importer import BATCH
 from tests.imagesearch.web.asking import fetched
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ["backup", "collect", "demo", "doctor", "export", "import", "keys", "lessons", "recaption", "reindex",
-            "restore"]
+COMMANDS = ["backup", "collect", "copy-database", "demo", "doctor", "export", "import", "keys", "lessons", "recaption",
+            "reindex", "restore"]
 
 
 @pytest.fixture
@@ -267,6 +268,16 @@ def test_a_database_that_another_process_holds_is_told_in_a_line(run, services, 
         refused = run("keys", "create", "laptop")
     assert (refused.exit_code, len(refused.output.splitlines())) == (1, 1)
     assert "database is locked; another process is writing to it" in refused.output
+
+
+def test_copy_database_brings_the_rows_elsewhere_and_leaves_what_is_there(run, services, photo, tmp_path):
+    services.library.add(photo("chelsea.png"))
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    assert re.fullmatch(r"[1-9]\d+ rows copied\n", run("copy-database", url).stdout)
+    again = run("copy-database", url)
+    assert again.exit_code == 1
+    assert again.output.startswith("Error: the database there is not empty, it has images")
+    assert run("copy-database", "mysql://a@b/c").exit_code == 1
 
 
 def test_a_database_that_cannot_be_opened_is_told_in_a_line(run, tmp_path):
