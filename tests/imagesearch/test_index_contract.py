@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from imagesearch.bootstrap import WORDS
 from imagesearch.db import Characteristic, Deletion, Image, Tag, Trait, Vector
 from imagesearch.index.exact import ExactIndex
+from imagesearch.index.pgvector import PgvectorIndex
 from tests import postgresql
 
 engine = postgresql.either
@@ -155,9 +156,8 @@ def test_no_text_at_all_makes_it_fail(text, session, query):
 
 # ---- vectors -----------------------------------------------------------------------------------------
 
-@pytest.fixture(params=[ExactIndex])
-def make(request):
-    return request.param
+each_vector_index = pytest.mark.parametrize(("engine", "make"), [
+    ("sqlite", ExactIndex), ("postgresql", ExactIndex), ("postgresql", PgvectorIndex)])
 
 
 @pytest.fixture
@@ -177,6 +177,7 @@ def put(session, vectors, space="a@1"):
     session.flush()
 
 
+@each_vector_index
 def test_the_nearest_come_first_with_their_cosines(make, vectors, session):
     numbers, cosines = make("a@1").nearest(session, vectors[2], 3)
     expected = vectors @ vectors[2]
@@ -185,11 +186,13 @@ def test_the_nearest_come_first_with_their_cosines(make, vectors, session):
     assert cosines.max() == pytest.approx(1, abs=1e-3)
 
 
+@each_vector_index
 def test_a_search_among_some_finds_only_those(make, vectors, session):
     assert set(make("a@1").nearest(session, vectors[0], 9, among={2, 4, 77})[0]) == {2, 4}
     assert not len(make("a@1").nearest(session, vectors[0], 9, among=set())[0])
 
 
+@each_vector_index
 def test_images_asked_for_are_given_beside_the_nearest(make, vectors, session):
     farthest = int(np.argmin(vectors @ vectors[0])) + 1
     numbers, cosines = make("a@1").nearest(session, vectors[0], 1, also=np.array([farthest, 77]))
@@ -197,12 +200,14 @@ def test_images_asked_for_are_given_beside_the_nearest(make, vectors, session):
     assert cosines == pytest.approx((vectors @ vectors[0])[numbers - 1], abs=1e-6)
 
 
+@each_vector_index
 def test_spaces_do_not_meet(make, vectors, session):
     put(session, {1: np.ones(4)}, "b@1")
     assert (make("a@1").count(session), make("b@1").count(session), make("c@1").count(session)) == (5, 1, 0)
     assert not len(make("c@1").nearest(session, np.ones(4), 5)[0])
 
 
+@each_vector_index
 def test_what_another_process_adds_and_deletes_is_seen_by_the_next_search(make, database, vectors):
     index = make("a@1")
     with database.read() as session:
@@ -217,6 +222,7 @@ def test_what_another_process_adds_and_deletes_is_seen_by_the_next_search(make, 
         assert index.count(session) == 5
 
 
+@each_vector_index
 def test_a_search_that_began_before_a_deletion_does_not_bring_the_image_back(make, database, vectors):
     index = make("a@1")
     with database.read() as earlier:
@@ -231,6 +237,7 @@ def test_a_search_that_began_before_a_deletion_does_not_bring_the_image_back(mak
         assert 5 not in index.all(session)[0]
 
 
+@each_vector_index
 def test_an_image_encoded_anew_stands_once_at_its_new_place(make, database, vectors):
     index = make("a@1")
     with database.read() as session:
@@ -243,6 +250,7 @@ def test_an_image_encoded_anew_stands_once_at_its_new_place(make, database, vect
     assert cosines[numbers == 1] == pytest.approx([1], abs=1e-3)
 
 
+@each_vector_index
 def test_it_grows_far_beyond_its_first_room(make, database, vectors):
     index = make("a@1")
     many = np.random.default_rng(1).normal(size=(3000, 8))

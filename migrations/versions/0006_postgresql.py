@@ -1,4 +1,4 @@
-"""The text index on PostgreSQL: terms with their positions, and in how many images each word is."""
+"""On PostgreSQL the text index (terms with their positions, and in how many images each word is) and pgvector."""
 from alembic import op
 
 revision = "0006"
@@ -7,6 +7,9 @@ down_revision = "0005"
 
 def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        op.execute("ALTER TABLE vectors DROP COLUMN data")
+        op.execute("ALTER TABLE vectors ADD COLUMN data HALFVEC NOT NULL")
         op.execute("CREATE TABLE words (image_number INTEGER PRIMARY KEY, caption TEXT NOT NULL, tags TEXT NOT NULL, "
                    "characteristics TEXT NOT NULL, spelt TEXT NOT NULL, terms TSVECTOR NOT NULL)")
         op.execute("CREATE INDEX words_by_term ON words USING gin (terms)")
@@ -19,3 +22,5 @@ def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for table in ("words_spelt", "words_changes", "words"):
             op.execute(f"DROP TABLE {table}")
+        op.execute("ALTER TABLE vectors DROP COLUMN data")
+        op.execute("ALTER TABLE vectors ADD COLUMN data BYTEA NOT NULL")
