@@ -1,6 +1,7 @@
 """Connections to SQLite and to PostgreSQL, made to behave alike: one transaction writes at a time, so that rows get
 their numbers in the order in which others come to see them; and whoever reads sees one moment of the database."""
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,25 @@ def writing(engine: Engine) -> Engine:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy begins transactions below, the driver must not
     cursor = connection.cursor()
-    for pragma in ("foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL",
-                   "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    _use_wal(cursor)
+    for pragma in ("foreign_keys=ON", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-16000"):
         # synchronous=FULL: in WAL mode NORMAL could lose an acknowledged upload at a power cut
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Of several connections that put a new database into WAL mode at once, SQLite lets some fail without waiting."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:

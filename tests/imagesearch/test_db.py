@@ -68,7 +68,7 @@ def test_processes_that_open_a_new_database_at_once_take_turns(url):
             open_database(url).engine.dispose()
         except Exception as error:
             troubles.append(error)
-    threads = [threading.Thread(target=opening) for _ in range(4)]
+    threads = [threading.Thread(target=opening) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
