@@ -1,7 +1,8 @@
 """All that is stored as one file, and back: `backup` while the service runs, `restore` while it does not.
 
-The archive is a ZIP: `originals/SHA256`, the SQLite file and, last, `manifest.json` with the SHA-256 of every other
-entry, so that a cut-off archive has no manifest. Thumbnails are left out: they make themselves anew.
+The archive is a ZIP: `originals/SHA256`, all rows as an SQLite file, whatever engine they are kept in, and, last,
+`manifest.json` with the SHA-256 of every other entry, so that a cut-off archive has no manifest. Thumbnails are left
+out: they make themselves anew.
 """
 import hashlib
 import json
@@ -21,11 +22,13 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import make_url
 
+from imagesearch import copying
 from imagesearch.config import Settings
-from imagesearch.db import Database, Image
+from imagesearch.db import Database, Image, open_database
 from imagesearch.errors import ServiceError, is_damaged_database
+from imagesearch.index.fts5 import FTS5Index
+from imagesearch.live import InUse, Replace, refuse_data, taken
 from imagesearch.storage import STAGED, FolderStorage, sync_folder
 
 FORMAT = 1
@@ -39,10 +42,6 @@ Progress = Callable[[int], object]  # told of every so many bytes
 
 class BadArchive(ServiceError):
     """The archive is not one of ours, cut off, or not what its checksums say. Nothing has been changed."""
-
-
-class InUse(ServiceError):
-    """The place is not free to be restored into."""
 
 
 class Unfit(ServiceError):
@@ -87,8 +86,7 @@ def backup(database: Database, storage: FolderStorage, target: Path, progress: P
 
     First a snapshot of the database, then the files that it names. What is uploaded meanwhile is not in it; what is
     deleted meanwhile is kept by its place in the snapshot as long as its file could still be read, else left out of
-    both. Of another engine than SQLite only the files are archived: use its own tool (`pg_dump`) for the rows.
-    Raises Unsaved for a database that a restore would refuse.
+    both. Raises Unsaved for a database that a restore would refuse.
     """
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)  # mode 0600: keys are inside
     snapshot = Path(temporary + ".db")
@@ -108,38 +106,50 @@ def backup(database: Database, storage: FolderStorage, target: Path, progress: P
 
 def _write(archive: zipfile.ZipFile, database: Database, storage: FolderStorage, snapshot: Path,
            progress: Progress) -> Manifest:
-    manifest = Manifest(FORMAT, datetime.now(UTC).isoformat(timespec="seconds"), "", 0)
-    if database.engine.dialect.name == "sqlite":
-        manifest.database, hashes = "sqlite", _snapshot(database, snapshot)
-    else:
-        with database.read() as session:
-            hashes = list(session.scalars(select(Image.sha256).order_by(Image.number)))
+    manifest = Manifest(FORMAT, datetime.now(UTC).isoformat(timespec="seconds"), "sqlite", 0)
+    hashes = _snapshot(database, snapshot)
     gone = [sha256 for sha256 in hashes if not _put(archive, manifest, storage, sha256, progress)]
     manifest.lost = _lost(database, gone)
     manifest.images = len(hashes) - len(set(gone) - set(manifest.lost))
-    if manifest.database:
-        _leave_out(snapshot, set(gone) - set(manifest.lost))
-        with open(snapshot, "rb") as source:
-            _add(archive, manifest, DATABASE, source, progress, zipfile.ZIP_DEFLATED)
+    _leave_out(snapshot, set(gone) - set(manifest.lost))
+    with open(snapshot, "rb") as source:
+        _add(archive, manifest, DATABASE, source, progress, zipfile.ZIP_DEFLATED)
     archive.writestr(MANIFEST, json.dumps(asdict(manifest), separators=(",", ":")), zipfile.ZIP_DEFLATED)
     return manifest
 
 
 def _snapshot(database: Database, target: Path) -> list[str]:
-    """A consistent copy through SQLite's online backup, in one step: writers go on, in WAL mode, as if it were a
-    reader. Returns the hashes of its images. Pages are copied as they are, damaged ones too: raises Unsaved."""
-    source = database.engine.raw_connection()
-    try:
-        with closing(sqlite3.connect(target)) as copy:
-            source.driver_connection.backup(copy)  # type: ignore[union-attr]
-            copy.execute("PRAGMA journal_mode=DELETE")  # one file, no log beside it
-    finally:
-        source.close()
+    """A consistent copy in an SQLite file, while writers go on. Returns the hashes of its images. Raises Unsaved."""
+    if database.engine.dialect.name == "sqlite":
+        _copy_pages(database, target)
+    else:
+        _copy_rows(database, target)
+    with closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA journal_mode=DELETE")  # one file, no log beside it
     try:
         return _read(target)[1]
     except Unfit as error:
         raise Unsaved(f"the database {error}. No backup has been written, it could not be restored. Run `doctor`; the "
                       "way back is the last backup, by `restore --replace`") from error
+
+
+def _copy_pages(database: Database, target: Path) -> None:
+    """By SQLite's online backup, in one step, damaged pages too. In WAL mode it is a reader to others."""
+    source = database.engine.raw_connection()
+    try:
+        with closing(sqlite3.connect(target)) as copy:
+            source.driver_connection.backup(copy)  # type: ignore[union-attr]
+    finally:
+        source.close()
+
+
+def _copy_rows(database: Database, target: Path) -> None:
+    snapshot = open_database(f"sqlite:///{target}")
+    try:
+        for _ in copying.copy(database, snapshot, FTS5Index()):
+            pass
+    finally:
+        snapshot.engine.dispose()
 
 
 def _put(archive: zipfile.ZipFile, manifest: Manifest, storage: FolderStorage, sha256: str,
@@ -183,34 +193,34 @@ def restore(settings: Settings, source: Path, replace: bool = False,
             progress: Progress = lambda _: None) -> Manifest:
     """Checks the whole archive first, unpacked beside the data, then puts it in its place.
 
-    The files come first, then the database in one transaction of SQLite, then what nothing names any more goes: a
-    crash leaves the old data or the new, with at most files that `doctor --repair` sweeps. Raises BadArchive, and
-    InUse where there are data already (without `replace`) or a service is running on them.
+    The files come first, then the database in one transaction, then what nothing names any more goes: a crash leaves
+    the old data or the new, with at most files that `doctor --repair` sweeps. Raises BadArchive, and InUse where there
+    are data already (without `replace`) or a service is running on them.
     """
     storage = FolderStorage(Path(settings.storage_url) if settings.storage_url else settings.data_dir)
-    with _opened(source) as (archive, manifest):
-        place = _sqlite_file(settings.database) if manifest.database else None
-        with _free(place, storage, replace) as live:
-            staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=storage.root))
-            try:
-                with _named_damage(source):
-                    _unpack(archive, manifest, staged, progress)
-                hashes = _checked(staged / DATABASE, manifest) if live else None
-                _move_originals(manifest, staged, storage)
-                if live and hashes is not None:
-                    _replace(live, staged / DATABASE, storage, hashes)
-            finally:
-                shutil.rmtree(staged, ignore_errors=True)
+    with _opened(source) as (archive, manifest), _free(settings, manifest, storage, replace) as put:
+        staged = Path(tempfile.mkdtemp(prefix=STAGED, dir=storage.root))
+        try:
+            with _named_damage(source):
+                _unpack(archive, manifest, staged, progress)
+            hashes = _checked(staged / DATABASE, manifest) if put else set()
+            _move_originals(manifest, staged, storage)
+            if put:
+                put(staged / DATABASE, hashes)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
     return manifest
 
 
-def _replace(live: sqlite3.Connection, database: Path, storage: FolderStorage, hashes: set[str]) -> None:
-    """The old rows or the new ones, in one transaction; then the files go that no row names, while the database is
-    still ours: a service that starts meanwhile could be given one of them again, and lose it."""
-    with closing(sqlite3.connect(database)) as copy:
-        copy.backup(live)
-    for sha256 in [s for s in storage if s not in hashes]:
-        storage.delete(sha256)
+@contextmanager
+def _free(settings: Settings, manifest: Manifest, storage: FolderStorage, replace: bool) -> Iterator[Replace | None]:
+    """What puts the archive's rows in their place; None for an archive of files alone, as there once were."""
+    if manifest.database:
+        with taken(settings.database, storage, replace) as put:
+            yield put
+    else:
+        refuse_data(next(iter(storage), None) is not None, storage.root, replace)
+        yield None
 
 
 def content_bytes(source: Path) -> int:
@@ -323,59 +333,6 @@ def _revisions() -> set[str]:
 
     migrations = Path(__file__).resolve().parent.parent / "migrations"
     return {script.revision for script in ScriptDirectory(str(migrations)).walk_revisions()}
-
-
-@contextmanager
-def _free(place: Path | None, storage: FolderStorage, replace: bool) -> Iterator[sqlite3.Connection | None]:
-    """The live database, to ourselves: out of WAL mode, which SQLite does not allow while anyone else has it open,
-    and locked from then on, so that a service that is started meanwhile does not get hold of it."""
-    if place is None:
-        _refuse_data(next(iter(storage), None) is not None, storage.root, replace)
-        yield None
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(place, timeout=1)) as live:
-        if not _locked(live, place):
-            raise InUse(f"a service is running on {place}: stop it, then restore")
-        _refuse_data(_has_rows(live) or next(iter(storage), None) is not None, storage.root, replace)
-        yield live
-
-
-def _locked(live: sqlite3.Connection, place: Path) -> bool:
-    try:
-        mode, = live.execute("PRAGMA journal_mode=DELETE").fetchone()
-        live.execute("PRAGMA locking_mode=EXCLUSIVE")
-        live.execute("BEGIN EXCLUSIVE")
-        live.commit()  # in this mode the lock outlives the transaction
-        return bool(mode == "delete")
-    except sqlite3.OperationalError:
-        return False
-    except sqlite3.DatabaseError as error:
-        raise InUse(f"{place} cannot be read ({error}): move it away, with its -wal and -shm if there are any, then "
-                    "restore") from error
-
-
-def _refuse_data(has: bool, root: Path, replace: bool) -> None:
-    if has and not replace:
-        raise InUse(f"{root} holds data already. Restore into an empty DATA_DIR, or give --replace, which puts the "
-                    "archive in the place of what is there")
-
-
-def _has_rows(live: sqlite3.Connection) -> bool:
-    try:
-        return bool(live.execute("SELECT EXISTS (SELECT 1 FROM images) OR EXISTS (SELECT 1 FROM keys)").fetchone()[0])
-    except sqlite3.OperationalError:  # no tables yet
-        return False
-    except sqlite3.DatabaseError:  # damaged: who restores with --replace wants to be rid of it
-        return True
-
-
-def _sqlite_file(url: str) -> Path:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise InUse(f"the archive holds an SQLite database and DATABASE_URL is {parsed.get_backend_name()}: restore "
-                    "without DATABASE_URL, then `copy-database` into that one")
-    return Path(parsed.database)
 
 
 def _move_originals(manifest: Manifest, staged: Path, storage: FolderStorage) -> None:

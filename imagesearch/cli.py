@@ -412,9 +412,6 @@ def backup(file: Path, force: bool) -> None:
                         ("are damaged, and in the backup as they are", manifest.damaged)):
         if names:
             tell(f"{len(names):,} originals {what}, for one {names[0]}; see `doctor --checksums`")
-    if not manifest.database:
-        tell(f"only the files: the rows are in {service.database.engine.dialect.name}, back them up with its own "
-             "tool (`pg_dump` for PostgreSQL) or by `copy-database`, after the files")
     click.echo(f"{manifest.images:,} images, {file.stat().st_size / 1e6:,.1f} MB in {file}")
     _leave(False, bool(manifest.lost or manifest.damaged))
 

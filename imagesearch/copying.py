@@ -31,14 +31,19 @@ def copy(source: Database, target: Database, words: TextIndex) -> Iterator[int]:
     with source.read() as reading, target.write() as writing:
         if taken := [one.name for one in TABLES if _count(writing.connection(), one)]:
             raise Invalid(f"the database there is not empty, it has {', '.join(taken)}: name a new one", "url")
-        for one in TABLES:
-            with reading.connection().execute(_ordered(one), execution_options={"yield_per": CHUNK}) as found:
-                for rows in found.partitions():
-                    writing.connection().execute(insert(one), [dict(row._mapping) for row in rows])
-                    yield len(rows)
-        if target.engine.dialect.name == "postgresql":
-            _count_on(writing.connection())
-        yield from _put_words(writing, words)
+        yield from into(writing, reading, words)
+
+
+def into(writing: Session, reading: Session, words: TextIndex) -> Iterator[int]:
+    """As `copy`, between two sessions: all that one sees, into empty tables."""
+    for one in TABLES:
+        with reading.connection().execute(_ordered(one), execution_options={"yield_per": CHUNK}) as found:
+            for rows in found.partitions():
+                writing.connection().execute(insert(one), [dict(row._mapping) for row in rows])
+                yield len(rows)
+    if writing.get_bind().dialect.name == "postgresql":
+        _count_on(writing.connection())
+    yield from _put_words(writing, words)
 
 
 def _ordered(one: Table) -> Any:

@@ -36,6 +36,9 @@ class TextIndex(Protocol):
 
     def remove(self, session: Session, number: int) -> None: ...
 
+    def clear(self, session: Session) -> None:
+        """Removes all images."""
+
     def search(self, session: Session, text: str, among: Collection[int] | None = None) -> TextHits:
         """The images that hold any of the words, or, `among`, those of them.
 

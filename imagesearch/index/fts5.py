@@ -38,6 +38,10 @@ class FTS5Index:
         session.execute(sql("DELETE FROM words WHERE rowid = :n"), {"n": number})
         session.execute(CHANGED, {"n": number})
 
+    def clear(self, session: Session) -> None:
+        session.execute(sql("REPLACE INTO words_changes (image_number) SELECT rowid FROM words"))
+        session.execute(sql("DELETE FROM words"))
+
     def search(self, session: Session, text: str, among: Collection[int] | None = None) -> TextHits:
         return self._held.search(session, text).among(among)
 

@@ -14,8 +14,8 @@ LAST = 16_383  # the highest position that a tsvector keeps
 PUT = sql("INSERT INTO words (image_number, caption, tags, characteristics, spelt, terms) "
           "VALUES (:n, :c, :t, :h, :s, CAST(:v AS tsvector)) ON CONFLICT (image_number) DO UPDATE SET "
           + ", ".join(f"{name} = EXCLUDED.{name}" for name in ("caption", "tags", "characteristics", "spelt", "terms")))
-CHANGED = sql("INSERT INTO words_changes (image_number) VALUES (:n) "
-              "ON CONFLICT (image_number) DO UPDATE SET id = EXCLUDED.id")
+AGAIN = "ON CONFLICT (image_number) DO UPDATE SET id = EXCLUDED.id"
+CHANGED = sql(f"INSERT INTO words_changes (image_number) VALUES (:n) {AGAIN}")
 CHANGES = changes("image_number", "string_agg")
 MATCHING = sql("SELECT image_number FROM words WHERE terms @@ CAST(:match AS tsquery)")
 HELD = sql("SELECT caption, tags, characteristics, spelt FROM words WHERE image_number = :n")
@@ -48,6 +48,11 @@ class TsvectorIndex:
         _recount(session, [number], [])
         session.execute(sql("DELETE FROM words WHERE image_number = :n"), {"n": number})
         session.execute(CHANGED, {"n": number})
+
+    def clear(self, session: Session) -> None:
+        session.execute(sql(f"INSERT INTO words_changes (image_number) SELECT image_number FROM words {AGAIN}"))
+        session.execute(sql("DELETE FROM words_spelt"))
+        session.execute(sql("DELETE FROM words"))
 
     def search(self, session: Session, text: str, among: Collection[int] | None = None) -> TextHits:
         return self._held.search(session, text).among(among)

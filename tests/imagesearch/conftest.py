@@ -1,5 +1,5 @@
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 
 from imagesearch.db import open_database
 from tests.imagesearch.sites import serving
+from tests.postgresql import Server
 
 
 @pytest.fixture
@@ -37,6 +38,16 @@ def damage(services) -> Callable[[str], None]:
 @pytest.fixture
 def url(tmp_path: Path, database_url: str) -> str:
     return database_url or f"sqlite:///{tmp_path / 'test.db'}"
+
+
+@pytest.fixture
+def other_url(engine: str, tmp_path: Path, postgresql: Server) -> Iterator[str]:
+    """Of an empty database of the other engine."""
+    if engine == "postgresql":
+        yield f"sqlite:///{tmp_path / 'other.db'}"
+    else:
+        with postgresql.database() as url:
+            yield url
 
 
 @pytest.fixture

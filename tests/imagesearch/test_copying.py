@@ -32,16 +32,6 @@ def full(services: Services, photo) -> Services:
     return services
 
 
-@pytest.fixture
-def target(engine, url, tmp_path, postgresql):
-    """An empty database of the other engine."""
-    if engine == "postgresql":
-        yield f"sqlite:///{tmp_path / 'copied.db'}"
-    else:
-        with postgresql.database() as other:
-            yield other
-
-
 def copy(source: Services, url: str) -> int:
     copied = open_database(url)
     try:
@@ -56,11 +46,11 @@ def rows(services: Services) -> dict[str, list[tuple]]:
                 for one in KEPT}
 
 
-def test_every_row_arrives_and_the_library_goes_on_there(full, target, photo):
+def test_every_row_arrives_and_the_library_goes_on_there(full, other_url, photo):
     before, found = rows(full), full.search.by_text("orange cat")
     assert all(before.values())
-    assert copy(full, target) == copying.size(full.database)
-    copied = build(Settings(data_dir=full.settings.data_dir, database_url=target))
+    assert copy(full, other_url) == copying.size(full.database)
+    copied = build(Settings(data_dir=full.settings.data_dir, database_url=other_url))
     assert rows(copied) == before
     assert copied.search.by_text("orange cat") == found
     assert list(Doctor(copied.library).examine()) == []
@@ -72,18 +62,18 @@ def test_every_row_arrives_and_the_library_goes_on_there(full, target, photo):
     copied.database.engine.dispose()
 
 
-def test_a_database_with_anything_in_it_is_left_alone(full, target):
-    other = build(Settings(database_url=target))
+def test_a_database_with_anything_in_it_is_left_alone(full, other_url):
+    other = build(Settings(database_url=other_url))
     other.keys.create("theirs", "read")
     other.database.engine.dispose()
     with pytest.raises(Invalid, match="not empty, it has keys"):
-        copy(full, target)
+        copy(full, other_url)
 
 
-def test_a_copy_that_breaks_off_leaves_nothing(full, target):
-    other = open_database(target)
+def test_a_copy_that_breaks_off_leaves_nothing(full, other_url):
+    other = open_database(other_url)
     steps = copying.copy(full.database, other, WORDS[other.engine.dialect.name]())
     next(steps)
     steps.close()
     other.engine.dispose()
-    assert copy(full, target) == copying.size(full.database)
+    assert copy(full, other_url) == copying.size(full.database)

@@ -76,6 +76,15 @@ def test_putting_again_replaces_and_removing_removes(text, session):
     assert (text.count(session), text.numbers(session)) == (3, {2, 3, 4})
 
 
+def test_cleared_it_is_empty_to_whoever_held_it(text, database):
+    with database.read() as session:
+        assert text.count(session) == 4
+    with database.write() as session:
+        type(text)().clear(session)
+    with database.read() as session:
+        assert (text.count(session), text.numbers(session), text.completions(session, "b", 9)) == (0, set(), [])
+
+
 def test_a_search_for_words_among_some_finds_only_those(text, session):
     assert numbers(text.search(session, "dog", among={4, 77})) == [4]
     assert numbers(text.search(session, "dog", among=set())) == []
