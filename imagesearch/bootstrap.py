@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import text
 
 from captioning import registry
+from imagesearch import engines
 from imagesearch.config import Settings
 from imagesearch.db import Database, open_database
 from imagesearch.describer import Describer
@@ -157,8 +158,8 @@ class Services:
 
 def build(settings: Settings, hint: "Hint" = "LATENCY") -> Services:
     """Opens the database and the storage; loads no model. Raises BadSetting."""
-    database = open_database(settings.database)
-    if settings.vectors == "pgvector" and database.engine.dialect.name != "postgresql":
+    if settings.vectors == "pgvector" and engines.address(settings.database).get_backend_name() != "postgresql":
         raise BadSetting("VECTORS=pgvector needs PostgreSQL: set DATABASE_URL, or leave VECTORS at memory")
+    database = open_database(settings.database)
     storage = FolderStorage(Path(settings.storage_url) if settings.storage_url else settings.data_dir)
     return Services(settings, database, storage, Keys(settings, database), hint)
