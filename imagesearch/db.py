@@ -239,7 +239,11 @@ class Database:
 def open_database(url: str) -> Database:
     """One with the schema brought up to date. Raises BadSetting."""
     engine = engines.connect(url)
-    migrate(engine)
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
     return Database(engine)
 
 
