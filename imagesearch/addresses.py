@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from imagesearch.errors import ServiceError
 
-LONGEST_URL = 2000  # characters; Openverse's are at most 1,000
+LONGEST_URL = 2000  # bytes; Openverse's are at most 1,000 characters, PostgreSQL's index takes 2,700 bytes
 PORTS = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024  # below it, other protocols listen that may take a request for theirs (25: mail)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,252}[a-z0-9_])?")
@@ -34,8 +34,8 @@ class Target:
     @classmethod
     def of(cls, url: str) -> Self:
         """Raises Refused, saying what is wrong."""
-        if len(url) > LONGEST_URL:
-            raise Refused(f"the URL has {len(url):,} characters; at most {LONGEST_URL:,} are taken")
+        if (length := len(url.encode("utf-8", "surrogatepass"))) > LONGEST_URL:
+            raise Refused(f"the URL has {length:,} bytes; at most {LONGEST_URL:,} are taken")
         if any(ord(c) < 32 or ord(c) == 127 for c in url):  # urlsplit would leave some of them out
             raise Refused("the URL holds a control character")
         try:

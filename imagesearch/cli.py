@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import StatementError
 from tqdm import tqdm
 
 from captioning.registry import ModelDamaged, ModelMissing
@@ -73,7 +73,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except (ServiceError, ModelMissing, ModelDamaged) as error:
             raise click.ClickException(str(error)) from error
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except (StatementError, sqlite3.DatabaseError) as error:
             raise click.ClickException(_unusable(error, ctx.invoked_subcommand)) from error
         except BrokenPipeError:  # whoever reads has seen enough: click ends without a word
             raise
@@ -81,7 +81,7 @@ class Commands(click.Group):
             raise click.ClickException(f"{error.strerror or error}: {error.filename or ''}".rstrip(": ")) from error
 
 
-def _unusable(error: DatabaseError | sqlite3.DatabaseError, command: str | None) -> str:
+def _unusable(error: StatementError | sqlite3.DatabaseError, command: str | None) -> str:
     said = str(getattr(error, "orig", error))
     if is_damaged_database(error):
         return f"the database is damaged: {said}. " + "Run `doctor`; " * (command != "doctor") + (

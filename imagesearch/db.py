@@ -23,6 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, rela
 from imagesearch import engines
 from imagesearch.columns import HalfVector, PublicId, UTCDateTime
 from imagesearch.commits import Commits
+from imagesearch.errors import BadSetting
 
 
 def now() -> datetime:
@@ -248,10 +249,15 @@ def open_database(url: str) -> Database:
 
 
 def migrate(engine: Engine) -> None:
-    """Alembic's `upgrade head`, in one transaction; two processes that start together take turns."""
+    """Alembic's `upgrade head`, in one transaction; two processes that start together take turns. Raises BadSetting
+    for the schema of a newer program."""
     folder = Path(__file__).resolve().parent.parent / "migrations"
-    if _revision(engine) == max(path.name[:4] for path in (folder / "versions").glob("[0-9]*.py")):
+    known, revision = sorted(path.name[:4] for path in (folder / "versions").glob("[0-9]*.py")), _revision(engine)
+    if revision == known[-1]:
         return  # importing Alembic takes 100 ms of a start
+    if revision and revision not in known:
+        raise BadSetting(f"a newer version of this program has made the database, of revision {revision}; this one "
+                         f"knows {known[-1]}: update it")
     from alembic import command
     from alembic.config import Config
 

@@ -14,6 +14,8 @@ from imagesearch.errors import BadSetting
 
 BUSY_TIMEOUT_MS = 10_000  # an upload's transaction takes about 2 ms
 ENGINES = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}  # with a driver
+# A server that is gone, or whose machine is, is given up; the client's own surroundings do not choose an encoding.
+PATIENCE = {"connect_timeout": "10", "tcp_user_timeout": "30000", "client_encoding": "utf8"}
 WRITERS = 0x1DEA5  # the advisory lock that stands for SQLite's write lock; any number, the same in all processes
 
 
@@ -21,10 +23,12 @@ def address(url: str) -> URL:
     """Raises BadSetting for one of another engine."""
     try:
         found = make_url(url)
-        return found.set(drivername=ENGINES[found.get_backend_name()])
-    except (ArgumentError, NoSuchModuleError, KeyError) as error:
+        found = found.set(drivername=ENGINES[found.get_backend_name()])
+    except (ArgumentError, NoSuchModuleError, KeyError, ValueError):
         raise BadSetting(f"DATABASE_URL={url.partition(':')[0]}:…: must be like sqlite:////folder/file.db or "
-                         "postgresql://user:password@host/database") from error
+                         "postgresql://user:password@host/database, and @ : / # in a password be written as %40 %3A "
+                         "%2F %23") from None  # the cause tells a part of the password
+    return found if found.get_backend_name() == "sqlite" else found.set(query={**PATIENCE, **found.query})
 
 
 def connect(url: str) -> Engine:
@@ -87,8 +91,10 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     if encoding != "UTF8":
         raise BadSetting(f"DATABASE_URL: the database has the encoding {encoding}; make one with "
                          "CREATE DATABASE … TEMPLATE template0 ENCODING 'UTF8'")
-    # pgvector gives 40 at the most unless it is told to look further and, from 1,000 on, to go on
-    settings = {"lock_timeout": BUSY_TIMEOUT_MS, "hnsw.ef_search": 1000, "hnsw.iterative_scan": "relaxed_order"}
+    # pgvector gives 40 at the most unless it is told to look further and, from 1,000 on, to go on, past as many
+    # deleted rows as there may be
+    settings = {"TimeZone": "'UTC'", "lock_timeout": BUSY_TIMEOUT_MS, "hnsw.ef_search": 1000,
+                "hnsw.iterative_scan": "relaxed_order", "hnsw.max_scan_tuples": 2**31 - 1}
     for name, value in settings.items():
         connection.execute(f"SET {name} = {value}")
     connection.commit()

@@ -2,10 +2,19 @@
 import errno
 import sqlite3
 
+from sqlalchemy import exc
+
 
 def is_full_disk(error: BaseException) -> bool:
     """Nobody's wrong, and a passing one."""
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """The database does not answer, or takes nothing just now: a standby after a failover is read-only."""
+    if isinstance(error, exc.OperationalError | exc.TimeoutError):
+        return True
+    return isinstance(error, exc.InternalError) and getattr(error.orig, "sqlstate", "") == "25006"
 
 
 def is_damaged_database(error: BaseException) -> bool:

@@ -13,6 +13,7 @@ from imagesearch.errors import Invalid, NotFound
 
 ONE_KEY = select(Key.id).limit(1)
 SCOPE_OF = select(Key.scopes).where(Key.hash == bindparam("hash"))
+LONGEST_NAME = 200  # characters
 SCOPES = ("read", "write", "admin")  # each includes those before it
 
 
@@ -49,6 +50,8 @@ class Keys:
             raise Invalid(f"{scope!r} is none of {', '.join(SCOPES)}", "scope")
         if not name.strip():
             raise Invalid("is empty", "name")
+        if len(name) > LONGEST_NAME:
+            raise Invalid(f"has {len(name):,} characters; at most {LONGEST_NAME} are taken", "name")
         token = "is_" + secrets.token_urlsafe(32)
         with self.database.write() as session:
             if session.scalar(select(Key.id).where(Key.name == name)):

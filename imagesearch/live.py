@@ -82,16 +82,17 @@ def _has_rows(live: sqlite3.Connection) -> bool:
 # ---- PostgreSQL --------------------------------------------------------------------------------------
 
 OTHERS = ("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-          "AND backend_type = 'client backend'")
+          "AND coalesce(backend_type, 'client backend') = 'client backend'")
 
 
 @contextmanager
 def _server(url: str, storage: FolderStorage, replace: bool) -> Iterator[Replace]:
-    """In a transaction whose locks let nobody read until it ends: a service that is started meanwhile waits."""
+    """In a transaction whose locks let nobody read until it ends: a service that is started meanwhile waits, at the
+    first thing it reads, the revision; what it had read before would be wrong for good."""
     database = open_database(url)
     try:
         with database.write() as session:
-            session.execute(text("LOCK TABLE images IN ACCESS EXCLUSIVE MODE"))
+            session.execute(text("LOCK TABLE alembic_version, images IN ACCESS EXCLUSIVE MODE"))
             if session.scalar(text(OTHERS)):
                 raise InUse(f"somebody else is connected to the database {database.engine.url.database!r}: stop the "
                             "service, then restore")

@@ -29,9 +29,10 @@ class Source:
     @classmethod
     def of(cls, url: str, caption: str | None = None, **said: str | None) -> Self:
         """Of a stranger's words: without a fragment, with no more than a line of printable text each, and addresses
-        (`licence_url`, `page`) only of the web, as somebody will make links of them."""
+        (`licence_url`, `page`) only of the web, as somebody will make links of them. A URL with a NUL is refused when
+        it is fetched; PostgreSQL would refuse to be asked whether it is known."""
         kept = {name: _line(text) for name, text in said.items()}
-        return cls(url.strip().partition("#")[0], (caption or "").strip() or None, **{
+        return cls(url.strip().partition("#")[0].replace("\0", "\ufffd"), (caption or "").strip() or None, **{
             name: text for name, text in kept.items()
             if name not in ADDRESSES or (text or "").lower().startswith(("http://", "https://"))})
 

@@ -4,10 +4,9 @@ import threading
 from datetime import timedelta
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.exc import OperationalError
 
 from imagesearch.db import Image, now
-from imagesearch.errors import NotFound, ServiceError, is_full_disk
+from imagesearch.errors import NotFound, ServiceError, is_full_disk, is_unavailable
 from imagesearch.library import Library
 
 # After that another process may take over what one has claimed, or the same one after a kill -9. A description takes a
@@ -51,8 +50,8 @@ class Worker:
         except ServiceError as error:
             log.warning("cannot be described: %s", error, extra={"image": image.id})
             self._fail(image.number)
-        except (OSError, OperationalError) as error:
-            if isinstance(error, OperationalError) or is_full_disk(error):  # not the picture's fault
+        except Exception as error:
+            if is_unavailable(error) or is_full_disk(error):  # not the picture's fault
                 self._give_back(image.number)
             raise
         return True

@@ -57,7 +57,7 @@ class PgvectorIndex:
 
 def create(database: Database, space: str, width: int) -> None:
     """The HNSW index of a space whose vectors have `width` numbers, unless it is there. Others cannot write while it is
-    built."""
+    built; whoever waits for that longer than a writer may, tries again."""
     name = f"vectors_near_{hashlib.sha256(space.encode()).hexdigest()[:12]}"
     with database.read() as session:
         if session.scalar(sql("SELECT to_regclass(:name)"), {"name": name}) is not None:

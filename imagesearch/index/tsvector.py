@@ -2,6 +2,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import numpy as np
 from sqlalchemy import bindparam
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
@@ -10,14 +11,14 @@ from imagesearch.index import TextHits, Texts
 from imagesearch.index.held import HeldTerms, changes, columns
 from imagesearch.index.words import STOP_WORDS, terms
 
-LAST = 16_383  # the highest position that a tsvector keeps
+LARGEST = 900_000  # bytes of the terms of an image that go into its tsvector, which holds a million at the most
 PUT = sql("INSERT INTO words (image_number, caption, tags, characteristics, spelt, terms) "
           "VALUES (:n, :c, :t, :h, :s, CAST(:v AS tsvector)) ON CONFLICT (image_number) DO UPDATE SET "
           + ", ".join(f"{name} = EXCLUDED.{name}" for name in ("caption", "tags", "characteristics", "spelt", "terms")))
 AGAIN = "ON CONFLICT (image_number) DO UPDATE SET id = EXCLUDED.id"
 CHANGED = sql(f"INSERT INTO words_changes (image_number) VALUES (:n) {AGAIN}")
 CHANGES = changes("image_number", "string_agg")
-MATCHING = sql("SELECT image_number FROM words WHERE terms @@ CAST(:match AS tsquery)")
+MATCHING = sql("SELECT image_number, caption, tags, characteristics FROM words WHERE terms @@ CAST(:match AS tsquery)")
 HELD = sql("SELECT caption, tags, characteristics, spelt FROM words WHERE image_number = :n")
 SPELT = sql("SELECT spelt FROM words WHERE image_number IN :numbers").bindparams(bindparam("numbers", expanding=True))
 COUNTED = ("SELECT word, count(*) AS images FROM (SELECT DISTINCT image_number, "
@@ -25,11 +26,12 @@ COUNTED = ("SELECT word, count(*) AS images FROM (SELECT DISTINCT image_number, 
 
 
 class TsvectorIndex:
-    """The table `words`: one row an image, with its terms in three columns and, by position, in a tsvector; and
-    `words_spelt`: in how many images each word is, as it is written.
+    """The table `words`: one row an image, with its terms in three columns and in a tsvector; and `words_spelt`: in
+    how many images each word is, as it is written.
 
-    A GIN index over the tsvector knows what holds a word or a phrase. Its own ranking knows nothing of how rare a word
-    is, so the terms are held in memory too, as with SQLite: both rank alike.
+    A GIN index over the tsvector knows what holds words. Their order is looked at here, as a tsvector knows 256 places
+    of a word and 16,383 of a text. PostgreSQL's ranking knows nothing of how rare a word is, so the terms are held in
+    memory too, as with SQLite: both rank alike.
     """
 
     def __init__(self) -> None:
@@ -58,9 +60,12 @@ class TsvectorIndex:
         return self._held.search(session, text).among(among)
 
     def having(self, session: Session, texts: Sequence[str]) -> set[int]:
-        phrases = dict.fromkeys(" <-> ".join(map(_quoted, terms(text))) for text in texts)
-        match = " | ".join(f"({phrase})" for phrase in phrases if phrase)
-        return set(session.connection().execute(MATCHING, {"match": match}).scalars()) if match else set()
+        found: set[int] = set()
+        for phrase in dict.fromkeys(" ".join(terms(text)) for text in texts):
+            match = " & ".join(map(_quoted, phrase.split()))
+            rows = session.connection().execute(MATCHING, {"match": match}) if match else ()
+            found.update(number for number, *held in rows if any(f" {phrase} " in f" {text} " for text in held))
+        return found
 
     def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
         rows = session.execute(sql("SELECT word FROM words_spelt WHERE word >= :p AND word < :q "
@@ -103,15 +108,10 @@ def _recount(session: Session, numbers: Sequence[int], spelt: Iterable[str]) -> 
 
 
 def _tsvector(texts: Sequence[str]) -> str:
-    """One of terms with their positions; between the texts there is room, so that no phrase reaches across."""
-    places: dict[str, list[int]] = {}
-    end = 0
-    for text in texts:
-        held = text.split()
-        for at, term in enumerate(held, end + 1):
-            places.setdefault(term, []).append(min(at, LAST))
-        end += len(held) + 1
-    return " ".join(f"{_quoted(term)}:{','.join(map(str, held))}" for term, held in places.items())
+    """One of all terms, without their places."""
+    held = [_quoted(term) for term in dict.fromkeys(" ".join(texts).split())]
+    ends = np.cumsum([len(one.encode()) + 1 for one in held])
+    return " ".join(held[:int(np.searchsorted(ends, LARGEST))])
 
 
 def _quoted(term: str) -> str:

@@ -7,7 +7,9 @@ from typing import cast
 from flask import Flask, current_app
 
 from imagesearch.bootstrap import Services
+from imagesearch.errors import is_unavailable
 
+RETRY_S = 1.0  # before a database that did not answer is asked again
 log = logging.getLogger(__name__)
 
 
@@ -18,7 +20,7 @@ class Lifecycle:
         self.services = services
         self.warm = False
         self._failure: str | None = None
-        self._lock = threading.Lock()
+        self._lock, self._stopped = threading.Lock(), threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, then: Callable[[], object] = lambda: None) -> None:
@@ -34,6 +36,7 @@ class Lifecycle:
         with self._lock:
             if self._thread is None:
                 return
+        self._stopped.set()
         self._thread.join(timeout)
         if self.warm:
             self.services.worker.stop(timeout)
@@ -50,13 +53,27 @@ class Lifecycle:
 
     def _warm_up(self, then: Callable[[], object]) -> None:
         try:
-            self.services.warm()
+            while not self._is_warmed_up():
+                if self._stopped.wait(RETRY_S):
+                    return
             then()
             self.services.worker.start()
             self.warm = True
         except Exception as error:  # missing or damaged weights: /readyz tells, and what needs no model still works
             self._failure = str(error)
             log.exception("the models cannot be loaded")
+
+    def _is_warmed_up(self) -> bool:
+        """No where the database does not answer just now."""
+        try:
+            self.services.warm()
+            return True
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            self._failure = str(error)
+            log.warning("the database does not answer, trying again: %s", error)
+            return False
 
 
 def lifecycle() -> Lifecycle:

@@ -27,7 +27,7 @@ def is_loopback(host: str) -> bool:
 
 def _keys_were_made(settings: Settings) -> bool:
     """Looked up without migrating or making a database: this runs before the fork."""
-    from sqlalchemy import inspect, text
+    from sqlalchemy import exc, inspect, text
 
     from imagesearch import engines
 
@@ -39,5 +39,7 @@ def _keys_were_made(settings: Settings) -> bool:
         with engine.connect() as connection:
             return inspect(connection).has_table("keys") and bool(
                 connection.execute(text("SELECT count(*) FROM keys")).scalar())
+    except exc.DBAPIError as error:
+        raise SystemExit(f"the database cannot be used: {error.orig}") from error
     finally:
         engine.dispose()

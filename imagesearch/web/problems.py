@@ -8,7 +8,6 @@ from typing import Any
 from flask import Response, g, render_template, request
 from flask_openapi3 import OpenAPI
 from pydantic import ValidationError
-from sqlalchemy import exc
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from captioning import images, registry
@@ -53,7 +52,7 @@ def of(error: Exception) -> Problem:
         if isinstance(error, kind):
             fields = _fields(error)
             return problem(status, _summary(fields) or str(error), fields)
-    if isinstance(error, exc.OperationalError | exc.TimeoutError):
+    if errors.is_unavailable(error):
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the database does not answer just now; try again")
     if errors.is_full_disk(error):
         return problem(HTTPStatus.INSUFFICIENT_STORAGE, "the disk of the service is full; nothing was stored")

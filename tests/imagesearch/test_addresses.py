@@ -25,7 +25,7 @@ from imagesearch.addresses import Network, Refused, Target, reach
     ("http://example.com:25/", "port 25 is not asked"),
     ("http://example.com:99999/", "this is no URL"),
     ("http://example.com/\r\nHost: other", "control character"),
-    ("http://example.com/" + "x" * 2000, "2,019 characters; at most 2,000"),
+    ("http://example.com/" + "x" * 2000, "2,019 bytes; at most 2,000"),
 ])
 def test_a_url_that_is_none_or_means_something_else_is_refused(url, said):
     with pytest.raises(Refused, match=said):

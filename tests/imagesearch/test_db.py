@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from imagesearch.columns import Halfvec
 from imagesearch.db import Base, Database, Deletion, Image, Lesson, Tag, open_database
+from imagesearch.errors import BadSetting
 from tests import postgresql
 
 engine = postgresql.either
@@ -45,6 +46,15 @@ def test_the_migrations_lead_back_to_empty_and_forth_again(url):
             command.downgrade(config, "base")
         assert inspect(engine).get_table_names() == ["alembic_version"]
     engine.dispose()
+
+
+def test_a_database_of_a_newer_program_is_told(url):
+    database = open_database(url)
+    with database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.engine.dispose()
+    with pytest.raises(BadSetting, match="newer version of this program has made the database, of revision 9999"):
+        open_database(url)
 
 
 def test_a_key_that_had_lost_its_marks_gets_them_again(url):

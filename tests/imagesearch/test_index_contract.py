@@ -144,6 +144,19 @@ def test_images_having_any_of_some_words_are_told(text, session):
     assert text.having(session, ["men", "white-dogs", "runs-dog", "_"]) == {2, 3}
 
 
+def test_words_that_stand_far_down_are_told_with_their_order(text, session):
+    text.put(session, {5: ("x y " * 480 + "x zebra", "", ""), 6: ("y " * 20_000 + "x lion", "", ""),
+                       7: ("x", "zebra", "")})
+    assert text.having(session, ["x zebra"]) == {5}
+    assert text.having(session, ["x lion"]) == {6}
+
+
+def test_a_very_long_text_is_found(text, session):
+    text.put(session, {5: ("lion " + " ".join(f"{n:05}{'w' * 50}" for n in range(30_000)), "", "")})
+    assert numbers(text.search(session, "lion")) == [5]
+    assert text.having(session, ["lion"]) == {5}
+
+
 def test_a_beginning_is_completed_with_known_words(text, session):
     assert text.completions(session, "bla", 10) == ["black"]
 
