@@ -1,6 +1,7 @@
 """PostgreSQL's tsvector as the text index, ranked in memory."""
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from sqlalchemy import bindparam
@@ -60,11 +61,12 @@ class TsvectorIndex:
         return self._held.search(session, text).among(among)
 
     def having(self, session: Session, texts: Sequence[str]) -> set[int]:
-        found: set[int] = set()
-        for phrase in dict.fromkeys(" ".join(terms(text)) for text in texts):
-            match = " & ".join(map(_quoted, phrase.split()))
-            rows = session.connection().execute(MATCHING, {"match": match}) if match else ()
-            found.update(number for number, *held in rows if any(f" {phrase} " in f" {text} " for text in held))
+        phrases = {" ".join(terms(text)) for text in texts} - {""}
+        alone = [_quoted(phrase) for phrase in phrases if " " not in phrase]
+        found = {row.image_number for row in _matching(session, " | ".join(alone))}
+        for phrase in (phrase for phrase in phrases if " " in phrase):
+            rows = _matching(session, " & ".join(map(_quoted, phrase.split())))
+            found.update(row.image_number for row in rows if any(f" {phrase} " in f" {text} " for text in row[1:]))
         return found
 
     def completions(self, session: Session, prefix: str, limit: int) -> list[str]:
@@ -92,6 +94,11 @@ class TsvectorIndex:
         session.execute(sql("DELETE FROM words_spelt"))
         session.execute(sql(f"INSERT INTO words_spelt (word, images) {COUNTED}"))
         session.execute(sql("REINDEX INDEX words_by_term"))
+
+
+def _matching(session: Session, match: str) -> Sequence[Any]:
+    """The images that a tsquery holds of, with their texts."""
+    return session.connection().execute(MATCHING, {"match": match}).all() if match else ()
 
 
 def _recount(session: Session, numbers: Sequence[int], spelt: Iterable[str]) -> None:
