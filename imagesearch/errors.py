@@ -2,8 +2,6 @@
 import errno
 import sqlite3
 
-from sqlalchemy import exc
-
 
 def is_full_disk(error: BaseException) -> bool:
     """Nobody's wrong, and a passing one."""
@@ -12,6 +10,8 @@ def is_full_disk(error: BaseException) -> bool:
 
 def is_unavailable(error: BaseException) -> bool:
     """The database does not answer, or takes nothing just now: a standby after a failover is read-only."""
+    from sqlalchemy import exc  # 14 MB that gunicorn's master, which reads the settings, has no use for
+
     if isinstance(error, exc.OperationalError | exc.TimeoutError):
         return True
     return isinstance(error, exc.InternalError) and getattr(error.orig, "sqlstate", "") == "25006"

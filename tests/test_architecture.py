@@ -28,3 +28,9 @@ def test_the_running_service_has_loaded_no_training_framework():
 def test_importing_the_application_loads_nothing_heavy():
     heavy = ("openvino", "pillow_heif", "alembic", *TRAINING)
     assert python(f"import sys, app; print([n for n in {heavy!r} if n in sys.modules])").strip() == "[]"
+
+
+def test_the_process_that_only_looks_after_the_others_loads_little():
+    heavy = ("sqlalchemy", "numpy", "pydantic", "openvino")
+    code = f"import runpy, sys; runpy.run_path('gunicorn.conf.py'); print([n for n in {heavy!r} if n in sys.modules])"
+    assert python(code).strip() == "[]"
