@@ -1,5 +1,5 @@
 """All rows of a database into an empty one, of the same engine or the other; the files stay where they are."""
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, insert, select, text
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from imagesearch.db import Base, Database, Deletion, Image, table
 from imagesearch.errors import Invalid
 from imagesearch.index import TextIndex
-from imagesearch.library import CONTENT, Library
+from imagesearch.library import Library, after
 
 CHUNK = 500  # rows in a statement
 # Deletions are news for processes that hold copies of what they read; nobody has read the new database yet.
@@ -65,13 +65,8 @@ def _count_on(connection: Connection) -> None:
 
 def _put_words(session: Session, words: TextIndex) -> Iterator[int]:
     last = 0
-    while images := _next(session, last):
+    while images := after(session, last, CHUNK):
         words.put(session, {image.number: Library.searchable(image) for image in images})
         last = images[-1].number
         session.expunge_all()  # else all images are in memory at the end
         yield len(images)
-
-
-def _next(session: Session, last: int) -> Sequence[Image]:
-    return session.scalars(select(Image).where(Image.number > last).options(*CONTENT).order_by(Image.number)
-                           .limit(CHUNK)).all()

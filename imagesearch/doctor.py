@@ -11,12 +11,11 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.orm import Session
 
 from imagesearch.columns import dimensions
 from imagesearch.db import Image, Vector
 from imagesearch.errors import is_damaged_database
-from imagesearch.library import CONTENT, Library
+from imagesearch.library import CONTENT, Library, after
 
 CHUNK = 500  # rows read at a time
 MOMENT_S = 1.0  # an upload under way has its file before its row; that long it may take
@@ -191,7 +190,7 @@ class Doctor:
         stale, last = [], 0
         while True:
             with self.database.read() as session:
-                images = _chunk(session, last)
+                images = after(session, last, CHUNK)
                 stale += [image.id for image in images
                           if not self.library.text.holds(session, image.number, *self.library.searchable(image))]
             if not images:
@@ -244,11 +243,6 @@ class Doctor:
 def _damaged(problems: list[str]) -> Finding:
     return Finding("damage in the database", problems,
                    advice="stop the service and restore the last backup: `restore --replace`")
-
-
-def _chunk(session: Session, last: int) -> Sequence[Image]:
-    return session.scalars(select(Image).where(Image.number > last).options(*CONTENT).order_by(Image.number)
-                           .limit(CHUNK)).all()
 
 
 def _after_a_moment(items: list[str], still: Callable[[str], bool]) -> list[str]:

@@ -422,6 +422,12 @@ class Library:
                           "repeat the change", "If-Match")
 
 
+def after(session: Session, number: int, limit: int) -> Sequence[Image]:
+    """The images behind a number, oldest first, with their content: for those who go through all, part by part."""
+    return session.scalars(select(Image).where(Image.number > number).options(*CONTENT).order_by(Image.number)
+                           .limit(limit)).all()
+
+
 def _unknown(id: str) -> NotFound:
     return NotFound(f"there is no image {id!r}", "id")
 

@@ -1,4 +1,4 @@
-"""On PostgreSQL the text index (terms with their positions, and in how many images each word is) and pgvector."""
+"""On PostgreSQL the text index (the terms of each image, and in how many images each word is) and pgvector."""
 from alembic import op
 
 revision = "0006"
