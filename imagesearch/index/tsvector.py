@@ -111,7 +111,8 @@ def _recount(session: Session, numbers: Sequence[int], spelt: Iterable[str]) -> 
                         "SELECT * FROM unnest(CAST(:words AS text[]), CAST(:counts AS integer[])) "
                         "ON CONFLICT (word) DO UPDATE SET images = words_spelt.images + EXCLUDED.images"),
                     {"words": list(changed), "counts": list(changed.values())})
-    session.execute(sql("DELETE FROM words_spelt WHERE images <= 0 AND word = ANY(:words)"), {"words": list(changed)})
+    if fewer := [word for word, count in changed.items() if count < 0]:  # of a new image none
+        session.execute(sql("DELETE FROM words_spelt WHERE images <= 0 AND word = ANY(:words)"), {"words": fewer})
 
 
 def _tsvector(texts: Sequence[str]) -> str:
